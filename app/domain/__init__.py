@@ -1,0 +1,1 @@
+"""Frozen types that every part of Shelfwise shares. Imports nothing else of the project."""

@@ -1,0 +1,119 @@
+"""What shoppers did, what they prefer, and what they agreed to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EventKind(StrEnum):
+    """The kinds of event that the contract knows."""
+
+    VIEW = "view"
+    CLICK = "click"
+    ADD_TO_CART = "add_to_cart"
+    REMOVE_FROM_CART = "remove_from_cart"
+    PURCHASE = "purchase"
+    REFUND = "refund"
+    WISHLIST = "wishlist"
+    SEARCH = "search"
+    RATING = "rating"
+    REVIEW = "review"
+    DISMISS = "dismiss"
+    IMPRESSION = "impression"
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """A timestamped user-item event. Exactly one of `user_id` and `anonymous_id` may be None."""
+
+    event_id: str
+    kind: EventKind
+    timestamp: float  # epoch seconds, UTC
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    session_id: str | None = None
+    product_id: str | None = None
+    quantity: float | None = None
+    price_minor: int | None = None
+    transaction_id: str | None = None
+    query: str | None = None
+    dwell_ms: int | None = None
+    value: float | None = None
+    recommendation_id: str | None = None
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """What a shopper stated. Stated preferences override older implicit signals."""
+
+    budget_minor: int | None = None  # per item
+    interests: tuple[str, ...] = ()
+    style_tags: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()  # brands, categories or tags
+    segments: tuple[str, ...] = ()  # groups that the shop put the shopper in: promotions' audience
+    country: str | None = None  # cohort trending only; never in a prompt, reason or trace
+    age_band: str | None = None  # likewise
+    extra: Mapping[str, str] = field(default_factory=dict)
+    updated_at: float | None = None  # epoch seconds
+
+
+Personalization = Literal["none", "session", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What may be used: none = popular only, session = this session's events only, full = everything held."""
+
+    personalization: Personalization = "session"
+    llm_processing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shopper:
+    """A stored shopper. `known` is False for an id that the store has never seen."""
+
+    user_id: str | None
+    preferences: Preferences = Preferences()
+    consent: Consent = Consent()
+    known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """How much one interaction of a kind says, and how fast that fades. A negative weight speaks against the item."""
+
+    weight: float
+    half_life_days: float
+
+
+KINDS: tuple[EventKind, ...] = tuple(EventKind)
+"""Code i of an InteractionLog's `kind` column stands for KINDS[i]."""
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionLog:
+    """All interactions with a product, column-wise, ordered by time. Every array has the shape (n_interactions,).
+
+    An actor is what may be tied together under the consent given: a shopper who agreed to full personalisation,
+    else one session, else one anonymous id. -1 where nothing may be tied: such rows count for popularity only.
+    """
+
+    actor: NDArray[np.int32]  # code, or -1
+    n_actors: int
+    product: NDArray[np.int32]  # code into product_ids
+    product_ids: tuple[str, ...]
+    kind: NDArray[np.int8]  # code into KINDS
+    timestamp: NDArray[np.float64]  # epoch seconds, UTC
+    quantity: NDArray[np.float32]  # 1 where unknown
+    order: NDArray[np.int32]  # code of the transaction, -1 where unknown
+
+    def __len__(self) -> int:
+        return len(self.product)

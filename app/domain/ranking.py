@@ -1,0 +1,130 @@
+"""A request for recommendations, and the slate that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Placement = Literal["home", "product", "cart", "search", "email"]
+ReasonsWanted = Literal["llm", "template", "none"]
+Strategy = Literal["llm", "partial", "cache", "stale", "baseline"]
+FallbackReason = Literal[
+    "timeout",
+    "provider_error",
+    "invalid_output",
+    "budget_exhausted",
+    "circuit_open",
+    "overloaded",
+    "no_model",
+    "gate",
+    "opted_out",
+    "not_requested",
+]
+PublicReason = Literal["out_of_stock", "over_budget", "not_for_you", "already_owned", "shop_policy"]
+EvidenceKind = Literal[
+    "price_vs_budget",
+    "price_vs_category",
+    "discount",
+    "promotion",
+    "bought_together",
+    "same_brand",
+    "category_affinity",
+    "attribute_match",
+    "rating",
+    "trending",
+    "new_arrival",
+    "back_in_stock",
+    "low_stock",
+    "query_match",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Hard limits that the caller set for this request."""
+
+    categories: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    price_min_minor: int | None = None
+    price_max_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One request, already validated."""
+
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    session_id: str | None = None
+    limit: int = 5
+    placement: Placement = "home"
+    product_id: str | None = None
+    cart: tuple[str, ...] = ()
+    budget_minor: int | None = None  # per item; overrides the stored budget
+    text: str | None = None
+    reasons: ReasonsWanted = "llm"
+    deadline_ms: int | None = None
+    exclude_ids: tuple[str, ...] = ()
+    filters: Filters = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A checkable fact about an item or a profile.
+
+    `value` holds the numbers and names that `text` states, in machine form; money is in minor units under keys that
+    end in `_minor`. `sensitive` facts never reach a reason.
+    """
+
+    id: str  # unique within the slate: "e3"
+    kind: EvidenceKind
+    text: str
+    value: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class RankedItem:
+    """One position of a slate."""
+
+    product_id: str
+    position: int  # 1-based
+    relevance: float  # 0..1, non-increasing over positions
+    ranked_by: Literal["llm", "baseline"] = "baseline"
+    promoted: bool = False
+    reason: str | None = None
+    reason_source: Literal["llm", "template"] | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """The ordered answer to one query, with what happened on the way."""
+
+    recommendation_id: str
+    query: Query
+    items: tuple[RankedItem, ...]
+    served_at: float  # epoch seconds of the service's clock (AS_OF)
+    strategy: Strategy = "baseline"
+    fallback_reason: FallbackReason | None = "no_model"
+    gate: str | None = None
+    model: str | None = None
+    prompt_version: str | None = None
+    rules_version: str = ""
+    baseline_version: str | None = None
+    candidates: int = 0  # products that were retrieved for this request, before the rules
+    excluded: Mapping[str, int] = field(default_factory=dict)  # rule id → products it excluded
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    profiling_used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one product in one request: served at a position, or dropped at a stage."""
+
+    product_id: str
+    stage: Literal["served", "not_a_candidate", "rule", "slate_rule", "ranked_lower"]
+    rule: str | None = None  # rule id for stage rule and slate_rule
+    public_reason: PublicReason | None = None
+    position: int | None = None  # 1-based position in the order, where it has one
+    detail: str = ""

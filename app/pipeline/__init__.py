@@ -1,0 +1,1 @@
+"""Pure functions from profile to slate. Time and randomness are arguments; no I/O."""

