@@ -128,3 +128,27 @@ class Fate:
     public_reason: PublicReason | None = None
     position: int | None = None  # 1-based position in the order, where it has one
     detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a product is, or is not, in a served slate. For a product that was not served, `fate` is recomputed now."""
+
+    slate: Slate
+    fate: Fate
+    evaluated_at: float  # epoch seconds of the service's clock
+    reason: str | None = None
+    reason_source: Literal["llm", "template"] | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+HISTORY_BUCKETS = ("0", "1-3", "4-10", "11+")
+
+
+def history_bucket(interactions: int) -> str:
+    """The history bucket of a number of interactions: "0", "1-3", "4-10" or "11+"."""
+    if interactions <= 0:
+        return "0"
+    if interactions <= 3:
+        return "1-3"
+    return "4-10" if interactions <= 10 else "11+"

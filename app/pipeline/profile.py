@@ -1,0 +1,154 @@
+"""What is known about a shopper for one request, within the consent given."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.catalog import IntArray, Snapshot
+from app.domain.interactions import KINDS, EventKind, Interaction, Preferences, Shopper, Signal
+from app.pipeline.decay import decayed_weights
+
+_CODE = {kind: code for code, kind in enumerate(KINDS)}
+_NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
+_NO_WEIGHTS: NDArray[np.float32] = np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Affinity:
+    """How much of a shopper's decayed positive weight falls on one category or brand."""
+
+    share: float  # 0..1
+    interactions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Decayed implicit signals and stated preferences of one shopper. Rows are those of the snapshot it was built on."""
+
+    preferences: Preferences = Preferences()
+    rows: IntArray = field(default_factory=lambda: _NO_ROWS)  # products with positive weight, heaviest first
+    weights: NDArray[np.float32] = field(default_factory=lambda: _NO_WEIGHTS)  # same order, positive
+    strongest: Mapping[int, EventKind] = field(default_factory=dict)  # row → kind of its weightiest interaction
+    interactions: int = 0  # number of interactions that speak for a product
+    owned: Mapping[int, float] = field(default_factory=dict)  # row → epoch seconds of the last purchase kept
+    dismissed: IntArray = field(default_factory=lambda: _NO_ROWS)
+    categories: Mapping[str, Affinity] = field(default_factory=dict)
+    brands: Mapping[str, Affinity] = field(default_factory=dict)
+    used: bool = False  # whether anything stored about the shopper shaped this profile
+
+
+def build_profile(
+    shopper: Shopper,
+    interactions: Sequence[Interaction],
+    snapshot: Snapshot,
+    signals: Mapping[EventKind, Signal],
+    *,
+    now: float,
+    half_life_scale: float = 1.0,
+) -> Profile:
+    """The profile that consent allows; an empty one under consent `none`.
+
+    Args:    interactions: only those that consent lets in (see `allowed_ids`), in any order; ones stamped after `now`
+             are left out, so that a fixed AS_OF never sees the future.
+             signals, half_life_scale: see `decayed_weights`; the scale is the one the baseline was trained with.
+    """
+    if shopper.consent.personalization == "none":
+        return Profile()
+    seen = [
+        (i, snapshot.row_of[i.product_id])
+        for i in interactions
+        if i.product_id is not None and i.timestamp <= now and i.product_id in snapshot.row_of
+    ]
+    preferences = shopper.preferences
+    stated = preferences != Preferences(updated_at=preferences.updated_at)
+    if not seen:
+        return Profile(preferences=preferences, used=stated)
+
+    rows = np.fromiter((row for _, row in seen), dtype=np.int32, count=len(seen))
+    kinds = np.fromiter((_CODE[i.kind] for i, _ in seen), dtype=np.int8, count=len(seen))
+    times = np.fromiter((i.timestamp for i, _ in seen), dtype=np.float64, count=len(seen))
+    weights = decayed_weights(kinds, times, now, signals, half_life_scale)
+
+    unique, inverse = np.unique(rows, return_inverse=True)
+    total = np.zeros(len(unique), dtype=np.float32)
+    np.add.at(total, inverse, weights)
+    order = np.argsort(-total, kind="stable")
+    order = order[total[order] > 0]
+    positive = set(unique[order].tolist())
+
+    strongest: dict[int, tuple[float, EventKind]] = {}
+    for (interaction, row), weight in zip(seen, weights.tolist(), strict=True):
+        if row in positive and weight > strongest.get(row, (0.0, interaction.kind))[0]:
+            strongest[row] = (weight, interaction.kind)
+    speaking = [(row, w) for (_, row), w in zip(seen, weights.tolist(), strict=True) if w > 0 and row in positive]
+    return Profile(
+        preferences=preferences,
+        rows=unique[order].astype(np.int32),
+        weights=total[order],
+        strongest={row: kind for row, (_, kind) in strongest.items()},
+        interactions=len(speaking),
+        owned=_owned(seen),
+        dismissed=_dismissed(seen),
+        categories=_affinities(speaking, snapshot.category, snapshot.categories),
+        brands=_affinities(speaking, snapshot.brand, snapshot.brands),
+        used=True,
+    )
+
+
+def allowed_ids(
+    shopper: Shopper, *, anonymous_id: str | None, session_id: str | None
+) -> tuple[str | None, str | None, str | None]:
+    """(user_id, anonymous_id, session_id) whose interactions may be read under the shopper's consent.
+
+    `full`: all three; `session`: this session only; `none`: nothing.
+    """
+    match shopper.consent.personalization:
+        case "none":
+            return None, None, None
+        case "session":
+            return None, None, session_id
+        case "full":
+            return shopper.user_id, anonymous_id, session_id
+
+
+def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
+    """Rows bought and not given back since, with the time of the last purchase."""
+    owned: dict[int, float] = {}
+    for interaction, row in sorted(seen, key=lambda pair: pair[0].timestamp):
+        if interaction.kind is EventKind.PURCHASE:
+            owned[row] = interaction.timestamp
+        elif interaction.kind is EventKind.REFUND:
+            owned.pop(row, None)
+    return owned
+
+
+def _dismissed(seen: Sequence[tuple[Interaction, int]]) -> IntArray:
+    """Rows that the shopper dismissed and has not bought or put into the cart since."""
+    dismissed: set[int] = set()
+    for interaction, row in sorted(seen, key=lambda pair: pair[0].timestamp):
+        if interaction.kind is EventKind.DISMISS:
+            dismissed.add(row)
+        elif interaction.kind in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST}:
+            dismissed.discard(row)
+    return np.asarray(sorted(dismissed), dtype=np.int32)
+
+
+def _affinities(speaking: Sequence[tuple[int, float]], codes: IntArray, names: Sequence[str]) -> dict[str, Affinity]:
+    """Share and count per category or brand, largest share first."""
+    weight: dict[int, float] = defaultdict(float)
+    count: dict[int, int] = defaultdict(int)
+    for row, value in speaking:
+        code = int(codes[row])
+        if code >= 0:
+            weight[code] += value
+            count[code] += 1
+    total = sum(weight.values())
+    if total <= 0:
+        return {}
+    ranked = sorted(weight.items(), key=lambda pair: (-pair[1], names[pair[0]]))
+    return {names[code]: Affinity(share=value / total, interactions=count[code]) for code, value in ranked}
