@@ -28,7 +28,7 @@ class Affinity:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Decayed implicit signals and stated preferences of one shopper. Rows are those of the snapshot it was built on."""
+    """Decayed implicit signals and stated preferences of one shopper; rows are those of one snapshot."""
 
     preferences: Preferences = Preferences()
     rows: IntArray = field(default_factory=lambda: _NO_ROWS)  # products with positive weight, heaviest first
