@@ -1,0 +1,216 @@
+"""Candidates: the products retrieved for one request, and how well each matches the shopper.
+
+Several sources each give a ranked list; the lists are merged into one pool by rank (reciprocal rank fusion, Cormack
+et al. 2009), and every product of the pool gets a user match from the baseline's validated blend plus content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.catalog import BoolArray, IntArray
+from app.domain.ranking import history_bucket
+from app.pipeline.profile import Profile
+from app.pipeline.shelf import Shelf, top_rows
+
+FloatScores = NDArray[np.float32]
+
+POOL = 300
+"""Products in the pool before the rules. Large enough that the rules seldom empty it, small enough to score exactly."""
+
+RRF_K = 60.0
+"""The constant of reciprocal rank fusion, as in the paper."""
+
+# Priors until a shop measures its own (the blend of the personal sources is learned by `shelfwise train`).
+CONTENT_WEIGHT: Mapping[str, float] = {"0": 0.6, "1-3": 0.3, "4-10": 0.15, "11+": 0.1}
+CONTEXT_WEIGHT = 0.7  # share of the product page or cart in the match, the rest is the shopper
+QUERY_WEIGHT = 0.8  # share of a stated query, the rest is the shopper
+FALLBACK_BLEND: Mapping[str, float] = {"popularity": 0.7, "trend": 0.3}
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """One source's products, best first, with the source's own scores (comparable within the source only)."""
+
+    rows: IntArray
+    scores: FloatScores
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The pool: unique rows, and the user match of each (higher is better; unitless, comparable in this request)."""
+
+    rows: IntArray
+    match: FloatScores
+    sources: Mapping[str, IntArray] = field(default_factory=dict)  # source → its rows that reached the pool
+
+
+def personal_scores(shelf: Shelf, profile: Profile) -> FloatScores:
+    """The baseline's blended score of every product for this history, shape (n,).
+
+    The weights are those that training chose for the history bucket; popularity and trend are part of the blend, so
+    that a shopper without history gets what is popular.
+    """
+    return _blended(shelf, profile.rows, profile.weights, history_bucket(profile.interactions))
+
+
+def context_scores(shelf: Shelf, context: IntArray) -> FloatScores | None:
+    """The personal sources' scores for what is on the page or in the cart; None where the model knows none of it."""
+    if shelf.model is None or len(context) == 0:
+        return None
+    columns, weights = _columns(shelf, context, np.ones(len(context), dtype=np.float32))
+    if len(columns) == 0:
+        return None
+    scores = shelf.model.scores(columns, weights)
+    if not scores:
+        return None
+    total = np.zeros(len(shelf.model.product_ids), dtype=np.float32)
+    for source in scores.values():
+        total += source / len(scores)
+    return shelf.scores_by_row(total)
+
+
+def bought_with(shelf: Shelf, rows: Sequence[int], k: int = 20) -> Retrieved:
+    """Products most bought together with any of the given ones, by lift; the given ones are left out."""
+    if shelf.model is None:
+        return Retrieved(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+    best: dict[int, float] = {}
+    for row in rows:
+        column = int(shelf.column_of_row[row])
+        if column < 0:
+            continue
+        for partner, _, lift in shelf.model.bought_with(column, k):
+            partner_row = int(shelf.row_of_column[partner])
+            if partner_row >= 0 and partner_row not in rows:
+                best[partner_row] = max(best.get(partner_row, 0.0), lift)
+    ranked = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+    return Retrieved(
+        np.asarray([row for row, _ in ranked], dtype=np.int32), np.asarray([s for _, s in ranked], dtype=np.float32)
+    )
+
+
+def content_vector(shelf: Shelf, profile: Profile, stated: FloatScores | None) -> FloatScores | None:
+    """One unit vector for what the shopper likes: history items by weight, and the stated interests' vector.
+
+    Args:    stated: unit vector of the stated interests, None without any. It weighs as much as the whole history.
+    Returns: shape (d,), None when nothing is known.
+    """
+    total: FloatScores | None = None
+    if len(profile.rows):
+        head = profile.rows[:50]
+        vectors, found = shelf.item_vectors(head)
+        if found.any():
+            total = _unit((vectors * profile.weights[:50, None]).sum(axis=0))
+    if stated is not None:
+        total = stated if total is None else _unit(total + stated)
+    return total
+
+
+def merge(
+    shelf: Shelf,
+    sources: Mapping[str, Retrieved],
+    *,
+    profile: Profile,
+    personal: FloatScores,
+    context: FloatScores | None,
+    content: FloatScores | None,
+    query: Mapping[str, Retrieved] | None,
+    size: int = POOL,
+) -> Candidates:
+    """Merges the sources by rank into the pool and gives each product its user match.
+
+    Args:    personal, context: from the functions above; content: the vector of `content_vector`;
+             query: what the stated query retrieved, by retriever; where present, only products it retrieved are
+             candidates, because a shopper who asks for something wants that.
+    """
+    lists = query if query is not None else sources
+    rows = _fuse([s.rows for s in lists.values()], size)
+    match = _scaled(personal[rows])
+    bucket = history_bucket(profile.interactions)
+    if content is not None:
+        weight = CONTENT_WEIGHT[bucket]
+        match = (1.0 - weight) * match + weight * _similarity(shelf, rows, content)
+    if context is not None and query is None:
+        match = CONTEXT_WEIGHT * _scaled(context[rows]) + (1.0 - CONTEXT_WEIGHT) * match
+    if query is not None:
+        relevance = np.zeros(len(rows), dtype=np.float32)
+        for retrieved in query.values():
+            relevance += _by_row(rows, retrieved) / len(query)
+        match = QUERY_WEIGHT * relevance + (1.0 - QUERY_WEIGHT) * match
+    reached = {name: s.rows[np.isin(s.rows, rows)] for name, s in lists.items()}
+    return Candidates(rows=rows, match=match.astype(np.float32), sources=reached)
+
+
+def widened(shelf: Shelf, personal: FloatScores, eligible: BoolArray, size: int = POOL) -> Retrieved:
+    """The best eligible products by exact search, for when the rules left too few of the pool."""
+    scores = np.where(eligible, personal + np.float32(1e-6) * (1.0 + shelf.popularity), np.float32(0.0))
+    rows = top_rows(scores, size)
+    return Retrieved(rows, scores[rows])
+
+
+def _blended(shelf: Shelf, rows: IntArray, weights: FloatScores, bucket: str) -> FloatScores:
+    blend = FALLBACK_BLEND if shelf.model is None else shelf.model.blend.get(bucket, FALLBACK_BLEND)
+    total = blend.get("popularity", 0.0) * shelf.popularity + blend.get("trend", 0.0) * shelf.trend
+    if shelf.model is None or len(rows) == 0:
+        return total.astype(np.float32)
+    columns, known = _columns(shelf, rows, weights)
+    if len(columns) == 0:
+        return total.astype(np.float32)
+    by_column = np.zeros(len(shelf.model.product_ids), dtype=np.float32)
+    for source, scores in shelf.model.scores(columns, known).items():
+        weight = blend.get(source, 0.0)
+        if weight:
+            by_column += np.float32(weight) * scores
+    return (total + shelf.scores_by_row(by_column)).astype(np.float32)
+
+
+def _columns(shelf: Shelf, rows: IntArray, weights: FloatScores) -> tuple[IntArray, FloatScores]:
+    columns = shelf.column_of_row[rows]
+    known = columns >= 0
+    return columns[known], weights[known]
+
+
+def _fuse(lists: Sequence[IntArray], size: int) -> IntArray:
+    """Reciprocal rank fusion; ties by row."""
+    filled = [rows for rows in lists if len(rows)]
+    if not filled:
+        return np.empty(0, dtype=np.int32)
+    rows = np.concatenate(filled)
+    gain = np.concatenate([1.0 / (RRF_K + np.arange(1, len(r) + 1)) for r in filled])
+    unique, inverse = np.unique(rows, return_inverse=True)
+    total = np.bincount(inverse, weights=gain)
+    return unique[np.lexsort((unique, -total))[:size]].astype(np.int32)
+
+
+def _scaled(scores: FloatScores) -> FloatScores:
+    """Scores shifted and scaled to 0..1 within the pool; all equal becomes 0."""
+    if len(scores) == 0:
+        return scores
+    low, high = float(scores.min()), float(scores.max())
+    if high <= low:
+        return np.zeros(len(scores), dtype=np.float32)
+    return ((scores - low) / (high - low)).astype(np.float32)
+
+
+def _similarity(shelf: Shelf, rows: IntArray, vector: FloatScores) -> FloatScores:
+    """Cosine similarity to the vector, scaled to 0..1 within the pool; 0 for products without a vector."""
+    vectors, found = shelf.item_vectors(rows)
+    similarity = np.zeros(len(rows), dtype=np.float32)
+    if found.any():
+        similarity[found] = _scaled(vectors[found] @ vector)
+    return similarity
+
+
+def _by_row(rows: IntArray, retrieved: Retrieved) -> FloatScores:
+    """A source's scores for the pool's rows, scaled to 0..1; 0 where the source did not retrieve the product."""
+    scores = dict(zip(retrieved.rows.tolist(), _scaled(retrieved.scores).tolist(), strict=True))
+    return np.asarray([scores.get(row, 0.0) for row in rows.tolist()], dtype=np.float32)
+
+
+def _unit(vector: FloatScores) -> FloatScores | None:
+    norm = float(np.linalg.norm(vector))
+    return None if norm == 0.0 else (vector / norm).astype(np.float32)
