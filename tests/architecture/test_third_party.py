@@ -1,0 +1,66 @@
+"""Each third-party library with quirks lives in one adapter, and heavy imports stay off the serving path."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).resolve().parents[2] / "app"
+
+OWNERS = {
+    "chromadb": ["adapters/chroma_index.py"],
+    "implicit": ["adapters/baseline/"],
+    "bm25s": ["adapters/bm25_index.py"],
+    "sqlalchemy": ["adapters/sql_store/"],
+    "alembic": ["adapters/sql_store/"],
+    "sentence_transformers": ["adapters/embedder"],
+    "torch": ["adapters/embedder"],
+    "onnxruntime": ["adapters/embedder"],
+    "pyarrow": ["adapters/", "ingest"],
+    "fastapi": ["api/", "main.py"],
+    "starlette": ["api/", "main.py"],
+    "jwt": ["api/"],
+    "typer": ["cli"],
+    "rich": ["cli"],
+    "litellm": ["adapters/"],
+    "langfuse": ["adapters/"],
+}
+
+
+def _imports(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("library", sorted(OWNERS))
+def test_library_appears_only_in_its_adapter(library: str) -> None:
+    """A library is imported only by the modules that own it."""
+    strays = [
+        str(path.relative_to(APP))
+        for path in APP.rglob("*.py")
+        if library in _imports(path) and not any(str(path.relative_to(APP)).startswith(o) for o in OWNERS[library])
+    ]
+    assert strays == []
+
+
+def test_no_module_is_longer_than_400_lines() -> None:
+    """A module that outgrows 400 lines holds more than one concept."""
+    root = APP.parent
+    long = {
+        str(path.relative_to(root)): n
+        for folder in ("app", "evals", "fixtures")
+        for path in (root / folder).rglob("*.py")
+        if (n := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_modules_are_named_for_a_concept() -> None:
+    """No drawer modules."""
+    drawers = {"utils", "util", "helpers", "helper", "common", "misc", "constants", "manager"}
+    assert [p.name for p in APP.rglob("*.py") if p.stem in drawers] == []
