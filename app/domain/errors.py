@@ -7,6 +7,7 @@
     │   └── ImportRejected      a file can't be read at all; nothing was changed
     ├── ConfigurationError      settings or rules are wrong: the start is refused
     │   └── RulesError          names file, line and, where one is near, the word meant
+    ├── StoreUnavailable        the database can't be opened, read or written
     └── Degraded                a part is missing or broken and the service goes on without it
         ├── IndexUnavailable    the vector index can't be opened or answered wrongly
         ├── ModelUnavailable    no usable baseline model file
@@ -58,6 +59,10 @@ class ConfigurationError(ShelfwiseError):
 
 class RulesError(ConfigurationError):
     """A file in rules/ is wrong. The message starts with `file:line:`."""
+
+
+class StoreUnavailable(ShelfwiseError):
+    """The database is damaged, locked by somebody else, or its disk is full; nothing was written."""
 
 
 class Degraded(ShelfwiseError):
