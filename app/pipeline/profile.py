@@ -12,18 +12,11 @@ from numpy.typing import NDArray
 from app.domain.catalog import IntArray, Snapshot
 from app.domain.interactions import KINDS, EventKind, Interaction, Preferences, Shopper, Signal
 from app.pipeline.decay import decayed_weights
+from app.pipeline.evidence_facts import Affinity
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
 _NO_WEIGHTS: NDArray[np.float32] = np.empty(0, dtype=np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Affinity:
-    """How much of a shopper's decayed positive weight falls on one category or brand."""
-
-    share: float  # 0..1
-    interactions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +144,4 @@ def _affinities(speaking: Sequence[tuple[int, float]], codes: IntArray, names: S
     if total <= 0:
         return {}
     ranked = sorted(weight.items(), key=lambda pair: (-pair[1], names[pair[0]]))
-    return {names[code]: Affinity(share=value / total, interactions=count[code]) for code, value in ranked}
+    return {names[code]: Affinity(share=value / total, count=count[code]) for code, value in ranked}

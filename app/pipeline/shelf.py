@@ -39,10 +39,6 @@ class CategoryPrices:
         """Median price in minor units."""
         return float(np.median(self.ascending))
 
-    def share_above(self, price_minor: float) -> float:
-        """Share of the products that cost strictly more than this, 0..1."""
-        return 1.0 - float(np.searchsorted(self.ascending, price_minor, side="right")) / self.n
-
 
 @dataclass(frozen=True, slots=True)
 class Shelf:

@@ -1,0 +1,163 @@
+"""Fills the inputs of evidence from shelf, profile and query. Computes nothing that evidence itself decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from app.domain.catalog import Product
+from app.domain.interactions import EventKind
+from app.domain.ranking import Query
+from app.pipeline.evidence_facts import (
+    ActivePromotion,
+    CategoryPrice,
+    ItemFacts,
+    Partner,
+    PartnerSource,
+    RecentProduct,
+    RequestFacts,
+    ShopperFacts,
+    TrendRank,
+)
+from app.pipeline.profile import Profile
+from app.pipeline.shelf import Shelf
+
+TREND_WINDOW_DAYS = 7
+PARTNERS_ASKED = 20
+HISTORY_CITED = 50
+"""The heaviest products of a history that a reason may name."""
+
+
+def shopper_facts(profile: Profile, products: Mapping[str, Product], shelf: Shelf) -> ShopperFacts:
+    """What a reason may say about the shopper.
+
+    Args: products: records of `cited_ids`; a product that is missing is not cited.
+    """
+    recent = []
+    for row in profile.rows[:HISTORY_CITED].tolist():
+        product = products.get(shelf.snapshot.product_ids[row])
+        if product is not None:
+            recent.append(
+                RecentProduct(
+                    product_id=product.product_id,
+                    name=product.name,
+                    interaction=profile.strongest[row],
+                    category=product.category,
+                    brand=product.brand,
+                )
+            )
+    return ShopperFacts(
+        personalised=profile.used,
+        interests=profile.preferences.interests,
+        style_tags=profile.preferences.style_tags,
+        sizes=profile.preferences.sizes,
+        segments=profile.preferences.segments,
+        category_affinity=profile.categories,
+        brand_affinity=profile.brands,
+        recent=tuple(recent),
+    )
+
+
+def request_facts(
+    query: Query, profile: Profile, *, now: float, currency: str, query_terms: Sequence[str]
+) -> RequestFacts:
+    """What the request says; its budget goes before the stored one."""
+    from_request = query.budget_minor is not None
+    return RequestFacts(
+        now=now,
+        currency=currency,
+        budget_minor=query.budget_minor if from_request else profile.preferences.budget_minor,
+        budget_source="request" if from_request else "preferences",
+        query_terms=tuple(query_terms),
+    )
+
+
+def item_facts(
+    row: int,
+    *,
+    shelf: Shelf,
+    query: Query,
+    profile: Profile,
+    products: Mapping[str, Product],
+    promotions: Sequence[ActivePromotion],
+) -> ItemFacts:
+    """What is known about one item beyond its record. `products` holds the records that partners are named from."""
+    return ItemFacts(
+        category_price=_category_price(row, shelf),
+        trend=_trend(row, shelf),
+        partners=_partners(row, shelf, query, profile, products),
+        promotions=tuple(promotions),
+    )
+
+
+def cited_ids(rows: Sequence[int], shelf: Shelf, query: Query, profile: Profile) -> list[str]:
+    """Ids of every product whose record a reason for these rows may need."""
+    ids = [shelf.snapshot.product_ids[row] for row in rows]
+    ids += [query.product_id] if query.product_id is not None else []
+    ids += list(query.cart)
+    ids += [shelf.snapshot.product_ids[row] for row in profile.rows[:HISTORY_CITED].tolist()]
+    return list(dict.fromkeys(ids))
+
+
+def _category_price(row: int, shelf: Shelf) -> CategoryPrice | None:
+    code = int(shelf.snapshot.category[row])
+    price = float(shelf.snapshot.price_minor[row])
+    group = shelf.prices.get(code)
+    if group is None or np.isnan(price):
+        return None
+    pricier = group.n - int(np.searchsorted(group.ascending, price, side="right"))
+    return CategoryPrice(
+        category=shelf.snapshot.categories[code], n=group.n, median_minor=group.median, pricier=pricier
+    )
+
+
+def _trend(row: int, shelf: Shelf) -> TrendRank | None:
+    code = int(shelf.snapshot.category[row])
+    rank = int(shelf.trend_rank[row])
+    group = shelf.prices.get(code)
+    if rank == 0 or group is None:
+        return None
+    return TrendRank(category=shelf.snapshot.categories[code], rank=rank, n=group.n, window_days=TREND_WINDOW_DAYS)
+
+
+def _partners(
+    row: int, shelf: Shelf, query: Query, profile: Profile, products: Mapping[str, Product]
+) -> tuple[Partner, ...]:
+    """Products of page, cart or purchases that the item was bought together with, in that order, then by lift."""
+    column = int(shelf.column_of_row[row])
+    if shelf.model is None or column < 0:
+        return ()
+    found: list[tuple[int, float, Partner]] = []
+    for partner_column, orders, lift in shelf.model.bought_with(column, PARTNERS_ASKED):
+        partner_row = int(shelf.row_of_column[partner_column])
+        if partner_row < 0:
+            continue
+        product = products.get(shelf.snapshot.product_ids[partner_row])
+        source = _source(partner_row, product, query, profile)
+        if product is None or source is None:
+            continue
+        rank, name = source
+        partner = Partner(
+            product_id=product.product_id,
+            name=product.name,
+            orders=orders,
+            lift=lift,
+            source=name,
+            category=product.category,
+            interaction=profile.strongest.get(partner_row) if name == "history" else None,
+        )
+        found.append((rank, -lift, partner))
+    return tuple(partner for _, _, partner in sorted(found, key=lambda entry: entry[:2]))
+
+
+def _source(row: int, product: Product | None, query: Query, profile: Profile) -> tuple[int, PartnerSource] | None:
+    if product is None:
+        return None
+    if product.product_id == query.product_id:
+        return 0, "page"
+    if product.product_id in query.cart:
+        return 1, "cart"
+    if profile.strongest.get(row) in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.VIEW, EventKind.CLICK}:
+        return 2, "history"
+    return None
