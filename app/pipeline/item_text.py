@@ -1,0 +1,99 @@
+"""What a product says about itself in words: the text that is embedded, and the text that is searched."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from app.domain.catalog import Product
+
+DESCRIPTION_CHARS = 600
+"""Of the description, this many characters are embedded: about half of the 256 tokens that MiniLM reads."""
+SEARCH_DESCRIPTION_CHARS = 4_000
+ATTRIBUTES = 8
+_VALUE_CHARS = 80
+_TAGS = 12
+_RAW_CHARS = 20_000  # what is cleaned at all; bounds the work on a hostile text
+
+_MARKUP = re.compile(r"<[^<>]{0,300}>")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPACE = re.compile(r"\s+")
+
+
+def item_text(product: Product) -> str:
+    """The text that stands for a product in the vector space.
+
+    Name first, because a model with a token limit cuts the end; then brand, category path, tags, a few attributes in
+    the order of their names, and the start of the description. Parts that the shop left out leave no trace, so a
+    product with a title only gives that title.
+
+    Returns: one line, deterministic, free of markup, control characters and lone surrogates; "" for a product that
+             says nothing.
+    """
+    parts = [
+        _clean(product.name, _RAW_CHARS),
+        _clean(product.brand, _VALUE_CHARS),
+        _clean_path(product.category),
+        ", ".join(_nonempty(_clean(tag, _VALUE_CHARS) for tag in product.tags[:_TAGS])),
+        ", ".join(_attributes(product, limit=ATTRIBUTES)),
+        _clean(product.description, DESCRIPTION_CHARS),
+    ]
+    return ". ".join(_nonempty(part.rstrip(".") for part in parts))
+
+
+def search_text(product: Product) -> str:
+    """The text that a shopper's words are matched against: everything of `item_text` uncut, and the product id.
+
+    Returns: lines of name, brand, category, tags, attributes, description and id; the name stands twice, so that a
+             match in the name outweighs the same match in a description.
+    """
+    name = _clean(product.name, _RAW_CHARS)
+    parts = [
+        name,
+        name,
+        _clean(product.brand, _VALUE_CHARS),
+        _clean_path(product.category),
+        " ".join(_nonempty(_clean(tag, _VALUE_CHARS) for tag in product.tags)),
+        " ".join(_attributes(product, limit=None)),
+        _clean(product.description, SEARCH_DESCRIPTION_CHARS),
+        _clean(product.product_id, _VALUE_CHARS),
+    ]
+    return "\n".join(_nonempty(parts))
+
+
+def _attributes(product: Product, *, limit: int | None) -> list[str]:
+    names = sorted(product.attributes)
+    lines = []
+    for name in names if limit is None else names[:limit]:
+        value = product.attributes[name]
+        values = (value,) if isinstance(value, str) else value
+        text = " ".join(_nonempty(_clean(part, _VALUE_CHARS) for part in values))
+        if text:
+            lines.append(f"{_clean(name, _VALUE_CHARS)} {text}".strip())
+    return lines
+
+
+def _clean_path(category: str | None) -> str:
+    if category is None:
+        return ""
+    return " > ".join(_nonempty(_clean(part, _VALUE_CHARS) for part in category.split(">")))
+
+
+def _clean(text: str | None, limit: int) -> str:
+    """One line of at most `limit` characters, cut at a word where one ends in the last quarter."""
+    if not text:
+        return ""
+    plain = _MARKUP.sub(" ", html.unescape(_MARKUP.sub(" ", text[:_RAW_CHARS])))
+    plain = unicodedata.normalize("NFKC", _SURROGATE.sub(" ", plain))
+    plain = "".join(" " if unicodedata.category(char) == "Cc" else char for char in plain)
+    plain = _SPACE.sub(" ", plain).strip()
+    if len(plain) <= limit:
+        return plain
+    cut = plain.rfind(" ", limit * 3 // 4, limit + 1)
+    return plain[: cut if cut > 0 else limit].rstrip()
+
+
+def _nonempty(parts: Iterable[str]) -> list[str]:
+    return [part for part in parts if part]
