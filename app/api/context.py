@@ -1,0 +1,140 @@
+"""What the routers work with: the services behind them, and who is calling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+from fastapi.security import APIKeyHeader
+from starlette.types import Scope
+
+from app.api.errors import ApiError, Code
+from app.api.keys import KeyRing, KeyScope
+from app.api.tokens import ShopperTokens, TokenRefused
+from app.domain.catalog import Product
+from app.domain.deadline import Deadline
+from app.domain.ranking import Explanation, PublicReason, Query, Slate
+from app.ports import ShopStore
+
+
+class Recommending(Protocol):
+    """The recommendation service, as far as HTTP needs it."""
+
+    async def recommend(self, query: Query, deadline: Deadline) -> Slate:
+        """The slate for a query, by the deadline. Raises: UnknownProduct for the query's product."""
+        ...
+
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """Current products by id; unknown ids are left out."""
+        ...
+
+    async def fate(self, recommendation_id: str, product_id: str) -> Explanation:
+        """What became of a product in a served slate. Raises: UnknownRecommendation, UnknownProduct."""
+        ...
+
+
+class Health(Protocol):
+    """Whether requests can be answered, and which parts are missing or broken."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests can be answered."""
+        ...
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """Names of the parts that the service goes on without."""
+        ...
+
+    @property
+    def details(self) -> Mapping[str, str]:
+        """Part → what is wrong with it, or which version is loaded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiContext:
+    """Everything that a request may need, made once at start and kept in `app.state.api`."""
+
+    service: Recommending
+    store: ShopStore
+    public_reasons: Mapping[str, PublicReason]  # rule id → what a shopper may know of it
+    currency: str
+    default_deadline_ms: int
+    keys: KeyRing
+    tokens: ShopperTokens | None  # None: TOKEN_SECRET is not set
+    health: Callable[[], Health]
+    now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
+
+    @classmethod
+    def of(cls, scope: Scope) -> ApiContext:
+        """The context of the application that a request came to."""
+        context: ApiContext = scope["app"].state.api
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling: the scope of the key, and the shopper token that came with it."""
+
+    scope: KeyScope
+    token: str | None
+    tokens: ShopperTokens | None
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the caller is the shop itself."""
+        return self.scope is KeyScope.SECRET
+
+    def require_secret(self) -> None:
+        """Raises: ApiError (403 secret_key_required) for a publishable key."""
+        if not self.is_secret:
+            raise ApiError(Code.SECRET_KEY_REQUIRED, "This needs a secret key; never put one into a web page.")
+
+    def require_shopper(self, user_id: str) -> None:
+        """Raises: ApiError (403 shopper_token_required) unless the caller is the shop or this very shopper."""
+        if self.is_secret:
+            return
+        if self.shopper() != user_id:
+            detail = "Send a token of this very shopper in X-Shopper-Token; POST /api/users/{id}/token makes one."
+            raise ApiError(Code.SHOPPER_TOKEN_REQUIRED, detail)
+
+    def shopper(self) -> str | None:
+        """The shopper that the token proves, None without a token.
+
+        Raises: ApiError (403 shopper_token_required) for a token that proves nothing.
+        """
+        if self.token is None:
+            return None
+        if self.tokens is None:
+            raise ApiError(Code.SHOPPER_TOKEN_REQUIRED, "This service has no TOKEN_SECRET, so no token is valid here.")
+        try:
+            return self.tokens.subject(self.token)
+        except TokenRefused as error:
+            raise ApiError(Code.SHOPPER_TOKEN_REQUIRED, str(error)) from error
+
+
+# These two only describe the headers in the OpenAPI document; Gate and Caller do the checking.
+_KEY_HEADER = APIKeyHeader(name="X-API-Key", scheme_name="apiKey", auto_error=False)
+_TOKEN_HEADER = APIKeyHeader(name="X-Shopper-Token", scheme_name="shopperToken", auto_error=False)
+
+
+async def _context(request: Request) -> ApiContext:
+    return ApiContext.of(request.scope)
+
+
+async def _caller(
+    request: Request,
+    _key: Annotated[str | None, Depends(_KEY_HEADER)],
+    token: Annotated[str | None, Depends(_TOKEN_HEADER)],
+) -> Caller:
+    scope: KeyScope | None = request.scope["state"].get("key_scope")
+    if scope is None:  # Gate has refused this already; a router mounted past it stays closed too
+        raise ApiError(Code.API_KEY_MISSING, "Send a key of this service in the X-API-Key header.")
+    return Caller(scope, token, ApiContext.of(request.scope).tokens)
+
+
+Context = Annotated[ApiContext, Depends(_context)]
+CurrentCaller = Annotated[Caller, Depends(_caller)]

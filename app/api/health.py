@@ -1,0 +1,36 @@
+"""Whether the process runs, and whether it can answer. Neither depends on a model provider."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.api.answers import Json, respond
+from app.api.context import Context
+from app.api.errors import ApiError, Code
+from app.api.keys import KeyScope
+from app.api.openapi import answers
+from app.api.schemas import LiveAnswer, ReadyAnswer
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", operation_id="getLive", responses=answers(LiveAnswer))
+async def get_live() -> Response:
+    """The process runs and its event loop turns."""
+    return respond({"status": "ok"})
+
+
+@router.get("/readyz", operation_id="getReady", responses=answers(ReadyAnswer, Code.NOT_READY))
+async def get_ready(request: Request, context: Context) -> Response:
+    """200 `ok`; 200 `degraded` with the parts that are missing or broken; 503 when requests can't be answered."""
+    health = await asyncio.to_thread(context.health)
+    if not health.ready:
+        raise ApiError(Code.NOT_READY, "Not working: " + ", ".join(health.degraded or ("start",)) + ".")
+    body: Json = {"status": "degraded" if health.degraded else "ok", "degraded": list(health.degraded)}
+    # Probes carry no key; what exactly is wrong with a part is for the shop alone.
+    if request.scope["state"].get("key_scope") is KeyScope.SECRET:
+        body["details"] = dict(health.details)
+    return respond(body)

@@ -1,0 +1,186 @@
+"""Pure ASGI middleware, outermost first: request context, gate (loopback guard and keys), body.
+
+Written against ASGI itself because a `@app.middleware("http")` function halves the throughput (FACTS.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.context import ApiContext
+from app.api.errors import Code, problem
+from app.api.keys import KeyScope, why_not_local
+from app.telemetry import begin_request, context_headers
+
+MAX_BODY_BYTES = 256 * 1024
+BODY_TIMEOUT_S = 10.0
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_JSON = re.compile(rb"application/(json|[a-z0-9.+-]{1,60}\+json)\s*(;.*)?", re.IGNORECASE)
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes | None:
+    """The first value of a header; ASGI gives names in lower case."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return bytes(value)
+    return None
+
+
+class RequestContext:
+    """Gives each request an id (the client's own, where it is harmless) and each answer the common headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = _header(scope, b"x-request-id")
+        begin_request(scope, sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex)
+
+        async def send_with_context(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [*message.get("headers", ()), *context_headers(scope)]
+                if _is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
+                    headers.append((b"cache-control", b"private, no-store"))
+                message = {**message, "headers": headers}
+            await send(message)
+
+        await self._app(scope, receive, send_with_context)
+
+
+class Gate:
+    """Lets a request under /api through with a known key; with no key configured, from this machine only.
+
+    Runs before the body is read, so a stranger can't make the service parse anything.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        keys = ApiContext.of(scope).keys
+        if keys.empty:
+            client = scope.get("client")
+            refusal = why_not_local(client[0] if client else None, scope["headers"])
+            if refusal is not None:
+                detail = (
+                    f"{refusal} No API key is configured: set SHELFWISE_API_KEYS_SECRET to be called from elsewhere."
+                )
+                await problem(scope, Code.LOOPBACK_ONLY, detail)(scope, receive, send)
+                return
+            scope["state"]["key_scope"] = KeyScope.SECRET
+        else:
+            key = _header(scope, b"x-api-key")
+            found = keys.scope_of(key) if key else None
+            if found is None and _is_api(scope):
+                code = Code.API_KEY_UNKNOWN if key else Code.API_KEY_MISSING
+                detail = "Send a key of this service in the X-API-Key header."
+                challenge = {"www-authenticate": 'ApiKey realm="shelfwise"'}
+                await problem(scope, code, detail, headers=challenge)(scope, receive, send)
+                return
+            scope["state"]["key_scope"] = found
+        await self._app(scope, receive, send)
+
+
+class BodyBuffer:
+    """Reads a body of bounded size in bounded time before anything else sees it, and refuses what is not JSON.
+
+    Insisting on a JSON content type also makes browsers ask first before they send one from another site.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int = MAX_BODY_BYTES, timeout_s: float = BODY_TIMEOUT_S) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODY:
+            await self._app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            await self._refuse(scope, receive, send, Code.BODY_TIMEOUT, f"Send it within {self._timeout_s:g} s.")
+            return
+        except _TooLarge:
+            await self._refuse(scope, receive, send, Code.BODY_TOO_LARGE, f"At most {self._max_bytes} bytes are read.")
+            return
+        if body is None:  # the client has gone
+            return
+        if body and not self._is_plain_json(scope):
+            detail = "Send Content-Type: application/json, without a Content-Encoding."
+            await self._refuse(scope, receive, send, Code.UNSUPPORTED_MEDIA_TYPE, detail)
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The whole body, None when the client hung up. Raises: _TooLarge."""
+        announced = _header(scope, b"content-length")
+        if announced is not None and announced.isdigit() and (len(announced) > 18 or int(announced) > self._max_bytes):
+            raise _TooLarge
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise _TooLarge
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    @staticmethod
+    def _is_plain_json(scope: Scope) -> bool:
+        encoding = _header(scope, b"content-encoding")
+        if encoding is not None and encoding.strip().lower() != b"identity":
+            return False
+        media_type = _header(scope, b"content-type")
+        return media_type is not None and _JSON.fullmatch(media_type.strip()) is not None
+
+    @staticmethod
+    async def _refuse(scope: Scope, receive: Receive, send: Send, code: Code, detail: str) -> None:
+        # The rest of the body may still be coming: the connection can't be used again.
+        await problem(scope, code, detail, headers={"connection": "close"})(scope, receive, send)
+
+
+class _TooLarge(Exception):
+    """More bytes than a body may have."""
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """A receive channel that gives the body once, then whatever the server says (a disconnect)."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def _is_api(scope: Scope) -> bool:
+    # Servers put a root path before the path, and routing takes it off again: so must this, or it would be a way past.
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    if root and path.startswith(root + "/"):
+        path = path[len(root) :]
+    return path == "/api" or path.startswith("/api/")

@@ -1,0 +1,20 @@
+"""Checks on query strings that a model of single values can't make."""
+
+from __future__ import annotations
+
+from fastapi import Depends, Request
+
+from app.api.errors import ApiError, Code, FieldError
+
+
+async def _single_values(request: Request) -> None:
+    """Refuses `limit=5&limit=50`: which one counts would be a guess, and two readers may guess differently."""
+    seen: set[str] = set()
+    for name, _ in request.query_params.multi_items():
+        if name in seen:
+            errors = [FieldError(name, "must be given once")]
+            raise ApiError(Code.INVALID_REQUEST, f"Not valid: {name}.", errors=errors)
+        seen.add(name)
+
+
+SingleValues = Depends(_single_values)

@@ -1,0 +1,136 @@
+"""Recommendations, and why (not)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Path, Query, Request
+from starlette.responses import Response
+
+from app.api.answers import respond, slate_answer, why_answer
+from app.api.context import ApiContext, Caller, Context, CurrentCaller
+from app.api.errors import Code
+from app.api.openapi import answers, body_codes
+from app.api.parameters import SingleValues
+from app.api.schemas import (
+    Identifier,
+    RecommendationBody,
+    RecommendationParams,
+    SlateAnswer,
+    WhyAnswer,
+    WhyParams,
+    to_minor,
+)
+from app.domain import ranking
+from app.domain.deadline import Deadline
+from app.domain.errors import UnknownProduct, UnknownRecommendation
+from app.telemetry import note_stages
+
+router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
+
+
+@router.get(
+    "",
+    operation_id="getRecommendations",
+    responses=answers(SlateAnswer, Code.SHOPPER_TOKEN_REQUIRED, Code.UNKNOWN_PRODUCT),
+    dependencies=[SingleValues],
+)
+async def get_recommendations(
+    request: Request, context: Context, caller: CurrentCaller, params: Annotated[RecommendationParams, Query()]
+) -> Response:
+    """Ranked products for a shopper, a visitor or a session, each with a true reason."""
+    return await _answer(request, context, caller, _query(params, context.currency))
+
+
+@router.post(
+    "",
+    operation_id="postRecommendations",
+    responses=answers(SlateAnswer, Code.SHOPPER_TOKEN_REQUIRED, Code.UNKNOWN_PRODUCT, *body_codes()),
+    dependencies=[SingleValues],
+)
+async def post_recommendations(
+    request: Request, context: Context, caller: CurrentCaller, body: Annotated[RecommendationBody, Body()]
+) -> Response:
+    """The same with a cart, products to leave out, and filters."""
+    price = body.filters.price
+    filters = ranking.Filters(
+        categories=tuple(body.filters.categories),
+        brands=tuple(body.filters.brands),
+        price_min_minor=to_minor(price.min, context.currency, "filters.price.min"),
+        price_max_minor=to_minor(price.max, context.currency, "filters.price.max"),
+    )
+    query = _query(body, context.currency, tuple(body.cart), tuple(body.exclude_ids), filters)
+    return await _answer(request, context, caller, query)
+
+
+def _query(
+    wanted: RecommendationParams | RecommendationBody,
+    currency: str,
+    cart: tuple[str, ...] = (),
+    exclude_ids: tuple[str, ...] = (),
+    filters: ranking.Filters | None = None,
+) -> ranking.Query:
+    return ranking.Query(
+        user_id=wanted.user_id,
+        anonymous_id=wanted.anonymous_id,
+        session_id=wanted.session_id,
+        limit=wanted.limit,
+        placement=wanted.placement,
+        product_id=wanted.product_id,
+        cart=cart,
+        budget_minor=to_minor(wanted.budget, currency, "budget"),
+        text=wanted.query,
+        reasons=wanted.reasons,
+        deadline_ms=wanted.deadline_ms,
+        exclude_ids=exclude_ids,
+        filters=ranking.Filters() if filters is None else filters,
+    )
+
+
+async def _answer(request: Request, context: ApiContext, caller: Caller, query: ranking.Query) -> Response:
+    if query.user_id is not None:
+        caller.require_shopper(query.user_id)
+    deadline_ms = context.default_deadline_ms if query.deadline_ms is None else query.deadline_ms
+    slate = await context.service.recommend(query, Deadline.after_ms(deadline_ms))
+    note_stages(request.scope, slate.latency_ms)
+    products = await asyncio.to_thread(context.service.products, [item.product_id for item in slate.items])
+    public_reasons = None if caller.is_secret else context.public_reasons
+    return respond(slate_answer(slate, products, currency=context.currency, public_reasons=public_reasons))
+
+
+@router.get(
+    "/{recommendationId}/why/{productId:path}",
+    operation_id="getWhy",
+    responses=answers(WhyAnswer, Code.SHOPPER_TOKEN_REQUIRED, Code.UNKNOWN_PRODUCT, Code.UNKNOWN_RECOMMENDATION),
+    dependencies=[SingleValues],
+)
+async def get_why(
+    context: Context,
+    caller: CurrentCaller,
+    recommendation_id: Annotated[Identifier, Path(alias="recommendationId")],
+    product_id: Annotated[Identifier, Path(alias="productId")],
+    params: Annotated[WhyParams, Query()],
+) -> Response:
+    """Why a product is in a served recommendation, or which rule or stage kept it out."""
+    shopper = None if caller.is_secret else caller.shopper()
+    # Asked first, so that "unknown product" never tells that somebody else's recommendation exists.
+    if product_id not in await asyncio.to_thread(context.service.products, [product_id]):
+        raise UnknownProduct(product_id)
+    explanation = await context.service.fate(recommendation_id, product_id)
+    if not caller.is_secret and not _belongs_to(explanation.slate.query, shopper, params):
+        raise UnknownRecommendation(recommendation_id)
+    public_reasons = None if caller.is_secret else context.public_reasons
+    return respond(why_answer(explanation, currency=context.currency, public_reasons=public_reasons))
+
+
+def _belongs_to(query: ranking.Query, shopper: str | None, params: WhyParams) -> bool:
+    """Whether a recommendation was made for this caller; one made for nobody in particular is open to who knows its id.
+
+    A shopper's needs the token. A visitor's or session's needs each id that it was made for.
+    """
+    if query.user_id is not None:
+        return shopper == query.user_id
+    if query.anonymous_id is not None and params.anonymous_id != query.anonymous_id:
+        return False
+    return query.session_id is None or params.session_id == query.session_id

@@ -1,0 +1,367 @@
+"""What clients send and get, as pydantic models: the source of both validation and the OpenAPI document.
+
+Requests are checked against these. Answers are written by hand (answers.py) because a response_model costs time on
+every request; a test checks that real answers are valid by the models here.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from app.domain.errors import BadInput
+from app.domain.interactions import Personalization
+from app.domain.money import format_minor, parse_minor
+from app.domain.ranking import (
+    EvidenceKind,
+    FallbackReason,
+    Placement,
+    PublicReason,
+    ReasonsWanted,
+    Strategy,
+)
+
+MAX_LIMIT = 50
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+
+
+def _no_control_characters(text: str) -> str:
+    if _CONTROL.search(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _one_line(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _whole_number(value: object) -> object:
+    """Query strings hold text: only plain digits become a number ("5.0", " 5" and "1_000" do not)."""
+    if not isinstance(value, str) or not _WHOLE_NUMBER.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def _amount(value: object) -> Decimal:
+    """A finite amount, 0 or more, from a JSON number or plain decimal text; never from true, NaN or "1e3"."""
+    if isinstance(value, str):
+        readable = _AMOUNT.fullmatch(value) is not None
+    else:
+        readable = isinstance(value, int | float) and not isinstance(value, bool)
+    amount = Decimal(value if isinstance(value, str) else repr(value)) if readable else Decimal("NaN")
+    if not amount.is_finite() or amount < 0 or amount.adjusted() > 15:
+        raise ValueError("must be an amount of money, such as 129.90")
+    return amount
+
+
+Identifier = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control_characters)
+]
+Label = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, strict=True), AfterValidator(_no_control_characters)
+]
+SearchText = Annotated[
+    str,
+    BeforeValidator(_one_line),
+    StringConstraints(min_length=1, max_length=500, strict=True),
+    AfterValidator(_no_control_characters),
+]
+Amount = Annotated[
+    Decimal,
+    PlainValidator(_amount),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,6})?$"}]}
+    ),
+]
+Labels = Annotated[list[Label], Field(max_length=50)]
+CategoryPath = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control_characters)
+]
+
+
+def to_minor(amount: Decimal | None, currency: str, field: str) -> int | None:
+    """An amount in minor units; a request is never rounded.
+
+    Raises: BadInput: too large, or finer than the currency's smallest unit; names `field`.
+    """
+    if amount is None:
+        return None
+    try:
+        minor = parse_minor(amount, currency)
+    except BadInput as error:
+        raise BadInput(str(error), field=field) from error
+    if Decimal(format_minor(minor, currency)) != amount:
+        raise BadInput(f"{amount} is finer than the smallest unit of {currency}", field=field)
+    return minor
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# --- requests
+
+
+class _Wanted(_Model):
+    """What GET and POST recommendations have in common."""
+
+    user_id: Identifier | None = Field(None, description="A shopper of the shop; an unknown one is a new shopper.")
+    anonymous_id: Identifier | None = Field(None, description="A visitor without an account.")
+    session_id: Identifier | None = None
+    placement: Placement = "home"
+    product_id: Identifier | None = Field(None, description="The product that is looked at.")
+    budget: Amount | None = Field(None, description="Highest price per item; overrides the stored one.")
+    query: SearchText | None = None
+    reasons: ReasonsWanted = Field("llm", description="Where reasons come from; never changes the order.")
+
+
+class RecommendationParams(_Wanted):
+    """GET /api/recommendations."""
+
+    limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=MAX_LIMIT)] = 5
+    deadline_ms: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=2000)] | None = None
+
+
+class PriceRange(_Model):
+    """Lowest and highest price, both included."""
+
+    min: Amount | None = None
+    max: Amount | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError("min must not be above max")
+        return self
+
+
+class FilterBody(_Model):
+    """Hard limits of one request."""
+
+    categories: Annotated[list[CategoryPath], Field(max_length=50)] = []
+    brands: Annotated[list[Identifier], Field(max_length=50)] = []
+    price: PriceRange = PriceRange()
+
+
+class RecommendationBody(_Wanted):
+    """POST /api/recommendations."""
+
+    limit: Annotated[StrictInt, Field(ge=1, le=MAX_LIMIT)] = 5
+    deadline_ms: Annotated[StrictInt, Field(ge=0, le=2000)] | None = None
+    cart: Annotated[list[Identifier], Field(max_length=100)] = []
+    exclude_ids: Annotated[list[Identifier], Field(max_length=200)] = []
+    filters: FilterBody = FilterBody()
+
+
+class WhyParams(_Model):
+    """GET /why: with a publishable key, the ids that show whose recommendation it was."""
+
+    anonymous_id: Identifier | None = None
+    session_id: Identifier | None = None
+
+
+class PreferencesBody(_Model):
+    """PUT preferences: replaces all of them. The shop's segments stay as they are unless the shop sends them."""
+
+    budget: Amount | None = Field(None, description="Per item.")
+    currency: str | None = Field(None, description="May be sent back as it was read; no other currency is taken.")
+    interests: Labels = []
+    style_tags: Labels = []
+    sizes: Labels = []
+    avoid: Labels = Field([], description="Brands, categories or tags.")
+    segments: Labels | None = Field(None, description="Set with a secret key only; otherwise kept as stored.")
+    country: Label | None = None
+    age_band: Label | None = None
+
+
+class ConsentBody(_Model):
+    """PUT consent, and what GET answers."""
+
+    personalization: Personalization
+    llm_processing: StrictBool
+
+
+# --- answers
+
+
+class EvidenceAnswer(_Model):
+    """A checkable fact; amounts in `value` are decimal strings, with `currency` beside them."""
+
+    id: str
+    kind: EvidenceKind
+    text: str
+    value: dict[str, Any]
+
+
+class RecommendedProduct(_Model):
+    """One position of a slate."""
+
+    product_id: str
+    name: str
+    brand: str | None
+    category: str | None
+    price: str | None
+    currency: str
+    image_url: str | None
+    url: str | None
+    position: Annotated[int, Field(ge=1)]
+    relevance_score: Annotated[float, Field(ge=0, le=1)]
+    reason: str | None
+    reason_source: Literal["llm", "template"] | None
+    evidence: list[EvidenceAnswer]
+    ranked_by: Literal["llm", "baseline"]
+    promoted: bool
+
+
+class UsageAnswer(_Model):
+    """What the model call used; null where it is not known."""
+
+    input_tokens: int | None
+    output_tokens: int | None
+    cost_usd: float | None
+
+
+class SlateMeta(_Model):
+    """How a slate came about. `model` and `usage` are there with a secret key only."""
+
+    strategy: Strategy
+    fallback_reason: FallbackReason | None
+    gate: str | None
+    model: str | None = None
+    prompt_version: str | None
+    rules_version: str
+    baseline_version: str | None
+    candidates: int
+    excluded: dict[str, int] = Field(description="Rule id, or with a publishable key the public reason → products.")
+    latency_ms: dict[str, float]
+    usage: UsageAnswer | None = None
+    profiling_used: bool
+
+
+class SlateAnswer(_Model):
+    """The answer to a request for recommendations."""
+
+    recommendation_id: str
+    user_id: str | None
+    api_version: str
+    recommendations: list[RecommendedProduct]
+    meta: SlateMeta
+
+
+class RatingAnswer(_Model):
+    """Average rating, 0 to 5, and how many gave one."""
+
+    value: float
+    count: int | None
+
+
+class ProductAnswer(_Model):
+    """A product as the shop describes it. `cost` is there with a secret key only."""
+
+    product_id: str
+    name: str
+    description: str
+    brand: str | None
+    category: str | None
+    price: str | None
+    list_price: str | None
+    currency: str
+    cost: str | None = None
+    stock: int | None
+    available: bool
+    image_url: str | None
+    url: str | None
+    tags: list[str]
+    attributes: dict[str, str | list[str]]
+    rating: RatingAnswer | None
+    created_at: str | None
+    seasons: list[str]
+
+
+class WhyAnswer(_Model):
+    """What became of one product in one served recommendation."""
+
+    recommendation_id: str
+    product_id: str
+    outcome: Literal["served", "not_a_candidate", "rule", "slate_rule", "ranked_lower"]
+    position: int | None
+    reason: str | None
+    reason_source: Literal["llm", "template"] | None
+    evidence: list[EvidenceAnswer]
+    rule: str | PublicReason | None = Field(description="Rule id; with a publishable key its public reason.")
+    detail: str | None = Field(description="With a secret key only: rules speak of margins.")
+    evaluated_at: str
+
+
+class PreferencesAnswer(_Model):
+    """What is stored for a shopper."""
+
+    budget: str | None
+    currency: str
+    interests: list[str]
+    style_tags: list[str]
+    sizes: list[str]
+    avoid: list[str]
+    segments: list[str]
+    country: str | None
+    age_band: str | None
+
+
+class TokenAnswer(_Model):
+    """A shopper token for the X-Shopper-Token header."""
+
+    user_id: str
+    token: str
+    expires_at: str
+
+
+class LiveAnswer(_Model):
+    """The process runs."""
+
+    status: Literal["ok"]
+
+
+class ReadyAnswer(_Model):
+    """Whether requests are answered in full; `details` is there with a secret key only."""
+
+    status: Literal["ok", "degraded"]
+    degraded: list[str]
+    details: dict[str, str] | None = None
+
+
+class ProblemError(_Model):
+    """One wrong input."""
+
+    field: str
+    message: str
+
+
+class ProblemAnswer(_Model):
+    """RFC 9457 problem details; docs/errors.md lists the codes."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[ProblemError] | None = None

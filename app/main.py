@@ -1,0 +1,138 @@
+"""The ASGI application: middleware, routers, and the lifespan that starts and stops what they use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import structlog
+from fastapi import FastAPI
+from pydantic import ValidationError
+from starlette.middleware import Middleware
+
+from app.api import errors, health, products, reading, recommendations, shoppers
+from app.api.answers import API_VERSION
+from app.api.context import ApiContext, Health, Recommending
+from app.api.keys import KeyRing
+from app.api.middleware import BodyBuffer, Gate, RequestContext
+from app.api.openapi import describe_problems
+from app.api.tokens import ShopperTokens
+from app.domain.errors import ConfigurationError
+from app.domain.ranking import PublicReason
+from app.ports import Clock, ShopStore
+from app.settings import Settings
+from app.telemetry import configure_logging
+
+
+class Application(Protocol):
+    """What app.bootstrap builds, as far as the HTTP side needs it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it was built from."""
+        ...
+
+    @property
+    def service(self) -> Recommending:
+        """Answers requests for recommendations."""
+        ...
+
+    @property
+    def store(self) -> ShopStore:
+        """Products and shoppers."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The service's clock (AS_OF)."""
+        ...
+
+    @property
+    def rules_public_reasons(self) -> Mapping[str, PublicReason]:
+        """Rule id → what a shopper may know of it."""
+        ...
+
+    def health(self) -> Health:
+        """Whether requests can be answered."""
+        ...
+
+    async def start(self) -> None:
+        """Opens files and starts background work."""
+        ...
+
+    async def close(self) -> None:
+        """Writes what is queued and stops."""
+        ...
+
+
+def create_app(application_factory: Callable[[], Application]) -> FastAPI:
+    """The ASGI application; the factory is called, and what it built started, when the server starts up."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        application = application_factory()
+        # Before start(): a key in both lists must stop the server while nothing has been opened yet.
+        app.state.api = _context(application)
+        app.state.application = application
+        try:
+            await application.start()
+            if app.state.api.keys.empty:
+                structlog.get_logger(__name__).warning(
+                    "no_api_keys", consequence="every caller on this machine is trusted, all others are refused"
+                )
+            yield
+        finally:
+            await application.close()
+
+    app = FastAPI(
+        title="Shelfwise",
+        summary="Product recommendations with reasons that are true.",
+        version=API_VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
+    )
+    errors.install(app)
+    for module in (recommendations, products, shoppers, health, reading):
+        app.include_router(module.router)
+    describe_problems(app)
+    return app
+
+
+def _context(application: Application) -> ApiContext:
+    settings = application.settings
+    secret = settings.token_secret.get_secret_value()
+    return ApiContext(
+        service=application.service,
+        store=application.store,
+        public_reasons=application.rules_public_reasons,
+        currency=settings.currency,
+        default_deadline_ms=settings.llm_deadline_ms,
+        keys=KeyRing.from_settings(settings),
+        tokens=ShopperTokens(secret) if secret else None,
+        health=application.health,
+        now=application.clock.now,
+    )
+
+
+def app_factory() -> FastAPI:
+    """For `uvicorn --factory app.main:app_factory --no-proxy-headers`: settings from the environment.
+
+    Raises: ConfigurationError: a setting is wrong.
+    """
+    from app.bootstrap import build  # heavy: numpy, indexes, database
+
+    configure_logging()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        # Without the values: one of them may be a secret.
+        wrong = "; ".join(
+            f"SHELFWISE_{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False, include_url=False, include_context=False)
+        )
+        raise ConfigurationError(f"A setting is wrong. {wrong}") from None
+    return create_app(lambda: build(settings))
