@@ -1,0 +1,277 @@
+"""One true sentence per item of a slate, compiled from its evidence; no two alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.domain.ranking import Evidence, EvidenceKind
+from app.pipeline.evidence_draft import counted, money, spoken_day
+from app.pipeline.reasons_schema import ReasonConfig, Template
+from app.pipeline.seller_text import plain
+
+AIM_CHARS = 140
+MAX_CHARS = 200
+
+_THEMES: Mapping[EvidenceKind, str] = {
+    "price_vs_budget": "price",
+    "price_vs_category": "price",
+    "discount": "price",
+    "promotion": "price",
+    "bought_together": "orders",
+    "same_brand": "taste",
+    "category_affinity": "taste",
+    "attribute_match": "taste",
+    "query_match": "query",
+    "rating": "opinion",
+    "trending": "opinion",
+    "new_arrival": "supply",
+    "back_in_stock": "supply",
+    "low_stock": "supply",
+}
+"""Two facts of one theme say nearly the same thing, so a sentence never joins them."""
+
+_REPEAT_COST = 1.5  # in places of strength: how far a kind sinks each time the slate has led with it
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEvidence:
+    """One item of a slate with what `collect_evidence` found; the names are only used when there is no evidence."""
+
+    product_id: str
+    name: str
+    evidence: tuple[Evidence, ...]
+    currency: str
+    brand: str | None = None
+    category: str | None = None
+    price_minor: int | None = None
+    promoted: bool = False  # pinned by the shop: the sentence says so first
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledReason:
+    """A sentence of at most MAX_CHARS characters, and the ids of the facts that it states."""
+
+    text: str
+    evidence_ids: tuple[str, ...]
+
+
+def compile_reasons(items: Sequence[ItemEvidence], *, seed: str, config: ReasonConfig) -> tuple[CompiledReason, ...]:
+    """One sentence per item, in their order, from its one or two strongest facts.
+
+    Kinds and wordings rotate over the slate, so that neighbours read differently; within that the choice follows a
+    hash of seed and product id. An item without evidence gets a neutral sentence that names at most its category,
+    brand, name and price.
+
+    Args:    items: the slate in order, product ids unique; seed: anything stable for the shopper and request.
+    Returns: as many as `items`, all texts different.
+    """
+    slate = _SlateText(seed, config)
+    return tuple(slate.sentence(item) for item in items)
+
+
+class _SlateText:
+    """What the slate has said so far, and the next sentence in view of it."""
+
+    def __init__(self, seed: str, config: ReasonConfig) -> None:
+        self._seed = seed
+        self._config = config
+        self._texts: set[str] = set()
+        self._leads: Counter[EvidenceKind] = Counter()
+        self._tails: Counter[EvidenceKind] = Counter()
+        self._wordings: Counter[str] = Counter()
+
+    def sentence(self, item: ItemEvidence) -> CompiledReason:
+        """The item's sentence, unlike every one before."""
+        draw = _draw(self._seed, item.product_id)
+        prefix = self._config.disclosure if item.promoted else ""
+        for lead in self._by_freshness(item.evidence, self._leads):
+            compiled = self._stated(item.evidence, lead, prefix, draw)
+            if compiled is not None:
+                self._leads[lead.kind] += 1
+                return compiled
+        return self._fallback(item, prefix, draw)
+
+    def _by_freshness(self, evidence: Sequence[Evidence], used: Counter[EvidenceKind]) -> list[Evidence]:
+        """The facts by strength, kinds that the slate has used already further back."""
+        cost = {e.id: place + _REPEAT_COST * used[e.kind] for place, e in enumerate(evidence)}
+        return sorted(evidence, key=lambda e: cost[e.id])
+
+    def _stated(self, evidence: Sequence[Evidence], lead: Evidence, prefix: str, draw: int) -> CompiledReason | None:
+        """A new sentence that leads with this fact: the first that fits of all pairings and wordings."""
+        others = [e for e in evidence if _THEMES[e.kind] != _THEMES[lead.kind]]
+        companions: list[Evidence | None] = [*self._by_freshness(others, self._tails), None]
+        variant, values = slot_values(lead)
+        for companion in companions:
+            for opening in self._rotated(self._config.wordings[lead.kind, variant].leads, draw):
+                head = prefix + _opening(opening, values, lower=bool(prefix))
+                if companion is None:
+                    if len(head) < MAX_CHARS and self._claim(head + "."):
+                        self._wordings[opening.source] += 1
+                        return CompiledReason(head + ".", (lead.id,))
+                    continue
+                tail_variant, tail_values = slot_values(companion)
+                for ending in self._rotated(self._config.wordings[companion.kind, tail_variant].tails, draw >> 8):
+                    text = head + ending.render(tail_values) + "."
+                    if len(text) <= AIM_CHARS and self._claim(text):
+                        self._wordings.update((opening.source, ending.source))
+                        self._tails[companion.kind] += 1
+                        return CompiledReason(text, (lead.id, companion.id))
+        return None
+
+    def _rotated(self, templates: Sequence[Template], draw: int) -> list[Template]:
+        """The wordings from a drawn one on, those that the slate has used less before the others."""
+        if not templates:
+            return []
+        start = draw % len(templates)
+        return sorted((*templates[start:], *templates[:start]), key=lambda t: self._wordings[t.source])
+
+    def _claim(self, text: str) -> bool:
+        if text in self._texts:
+            return False
+        self._texts.add(text)
+        return True
+
+    def _fallback(self, item: ItemEvidence, prefix: str, draw: int) -> CompiledReason:
+        values = self._names(item)
+        usable = [t for t in self._config.fallback if t.slots <= values.keys()]
+        # The more it names, the more a sentence says; the plain ones are for items of which little is known.
+        usable.sort(key=lambda t: -len(t.slots))
+        for count in sorted({len(t.slots) for t in usable}, reverse=True):
+            for template in self._rotated([t for t in usable if len(t.slots) == count], draw):
+                text = prefix + _opening(template, values, lower=bool(prefix)) + "."
+                if len(text) <= MAX_CHARS and self._claim(text):
+                    self._wordings[template.source] += 1
+                    return CompiledReason(text, ())
+        # Everything sayable has been said of an item that looks the same: only its id is its own.
+        reference = plain(item.product_id, 40) or f"{draw:x}"[:12]
+        text = f"{prefix}{reference}, from our current range."
+        while not self._claim(text):
+            text = f"{prefix}{reference} ({len(self._texts)}), from our current range."
+        return CompiledReason(text, ())
+
+    def _names(self, item: ItemEvidence) -> dict[str, str]:
+        """Slot → text for what may be said of the item itself."""
+        limit, sensitivity = self._config.thresholds.name_length, self._config.sensitivity
+        sensitive = sensitivity.sensitive_category(item.category) or sensitivity.terms.found_in(item.name)
+        raw = {"name": item.name, "brand": item.brand, "category": item.category}
+        values: dict[str, str] = {}
+        if not sensitive:
+            for slot, text in raw.items():
+                leaf = text.rsplit(">", 1)[-1].strip() if text is not None and slot == "category" else text
+                if leaf is not None and sensitivity.speakable(leaf) and (cleaned := plain(leaf, limit)):
+                    values[slot] = f"“{cleaned}”" if slot == "name" else cleaned
+        if item.price_minor is not None:
+            values["price"] = money(item.price_minor, item.currency)
+        return values
+
+
+def _draw(seed: str, product_id: str) -> int:
+    """A number that seed and product id fix, 64 bits."""
+    key = f"{len(seed)}:{seed}{product_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+
+
+def _opening(template: Template, values: Mapping[str, str], *, lower: bool) -> str:
+    text = template.render(values)
+    literal = template.parts[0][0]
+    return literal[0].lower() + text[1:] if lower and literal else text
+
+
+def slot_values(evidence: Evidence) -> tuple[str, dict[str, str]]:
+    """The variant of a fact, and its slots as a sentence says them; all from `value`, nothing from elsewhere."""
+    value = evidence.value
+    slots: dict[str, str] = {}
+    match evidence.kind:
+        case "price_vs_budget":
+            slots = _amounts(value, "price", "budget", "under")
+            return ("equal" if value["under_minor"] == 0 else "under"), slots
+        case "price_vs_category":
+            slots = _amounts(value, "price", "median", "below") | {
+                "products": counted(_int(value, "n"), "product"),
+                "category": _text(value, "category") if value["category"] is not None else "its category",
+            }
+            if "percent" in value:
+                slots["percent"] = f"{_int(value, 'percent')}%"
+            return _text(value, "standing"), slots
+        case "discount":
+            slots = _amounts(value, "price", "reference", "saved") | {
+                "percent": f"{_int(value, 'percent')}%",
+                "window": counted(_int(value, "window_days"), "day"),
+            }
+        case "promotion":
+            slots["title"] = f"“{_text(value, 'title')}”"
+            if "percent" in value:
+                slots["percent"] = f"{_int(value, 'percent')}%"
+            if "until" in value:
+                slots["until"] = spoken_day(_text(value, "until"))
+            return "_".join(part for part in ("percent", "until") if part in value) or "plain", slots
+        case "bought_together":
+            slots = {"partner": f"“{_text(value, 'partner')}”", "orders": counted(_int(value, "orders"), "order")}
+            if "did" in value:
+                slots["did"] = _text(value, "did")
+            return _text(value, "source"), slots
+        case "same_brand" | "category_affinity":
+            slot = "brand" if evidence.kind == "same_brand" else "category"
+            slots[slot] = _text(value, slot)
+            if "seen" in value:
+                slots |= {"seen": f"“{_text(value, 'seen')}”", "did": _text(value, "did")}
+                return "recent", slots
+        case "attribute_match":
+            return _text(value, "stated"), {"value": _text(value, "value")}
+        case "rating":
+            slots = {
+                "rating": _text(value, "rating"),
+                "scale": str(_int(value, "scale")),
+                "shoppers": counted(_int(value, "count"), "shopper"),
+            }
+        case "trending":
+            slots = {
+                "rank": str(_int(value, "rank")),
+                "products": counted(_int(value, "n"), "product"),
+                "category": _text(value, "category") if value["category"] is not None else "its category",
+                "window": counted(_int(value, "window_days"), "day"),
+            }
+            return ("first" if value["rank"] == 1 else "ranked"), slots
+        case "new_arrival" | "back_in_stock":
+            slots["since"] = spoken_day(_text(value, "since"))
+        case "low_stock":
+            slots = {"left": str(_int(value, "left")), "pieces": counted(_int(value, "left"), "piece")}
+        case "query_match":
+            quoted = [f"“{term}”" for term in _texts(value, "terms")]
+            slots["terms"] = _joined(quoted)
+            slots["where"] = f"its {_joined(_texts(value, 'fields'))}"
+            return ("full" if value["all"] else "part"), slots
+    return "plain", slots
+
+
+def _amounts(value: Mapping[str, object], *names: str) -> dict[str, str]:
+    return {name: money(_int(value, f"{name}_minor"), _text(value, "currency")) for name in names}
+
+
+def _int(value: Mapping[str, object], key: str) -> int:
+    number = value[key]
+    if not isinstance(number, int):
+        raise TypeError(f"evidence value {key!r} is {number!r}, not a whole number")
+    return number
+
+
+def _text(value: Mapping[str, object], key: str) -> str:
+    text = value[key]
+    if not isinstance(text, str):
+        raise TypeError(f"evidence value {key!r} is {text!r}, not a text")
+    return text
+
+
+def _texts(value: Mapping[str, object], key: str) -> list[str]:
+    texts = value[key]
+    if not isinstance(texts, (list, tuple)):
+        raise TypeError(f"evidence value {key!r} is {texts!r}, not a list of texts")
+    return [str(text) for text in texts]
+
+
+def _joined(words: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
