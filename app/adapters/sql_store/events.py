@@ -1,0 +1,186 @@
+"""What shoppers did: written once per event id, read per shopper on a request and all at once for training."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product as every_combination
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.domain.imports import Written
+from app.domain.interactions import KINDS, EventKind, Interaction, InteractionLog, Personalization
+
+_FIELDS = (
+    "event_id, kind, timestamp, user_id, anonymous_id, session_id, product_id, quantity, price_minor, "
+    "transaction_id, query, dwell_ms, value, recommendation_id, position"
+)
+_INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_KIND = {kind.value: kind for kind in EventKind}
+_CHUNK = 50_000
+
+
+def _newest_statement(has: tuple[bool, ...]) -> str:
+    """The newest events of any of the ids: each looked up in its own index, so none scans the table."""
+    lookups = [
+        f"SELECT row FROM (SELECT row FROM events WHERE {column} = :{column} "  # noqa: S608
+        f"AND (product_id IS NOT NULL OR query IS NOT NULL) ORDER BY timestamp DESC, row DESC LIMIT :limit)"
+        for column, wanted in zip(("user_id", "anonymous_id", "session_id"), has, strict=True)
+        if wanted
+    ]
+    return (
+        f"SELECT {_FIELDS} FROM events WHERE row IN ({' UNION '.join(lookups)}) "  # noqa: S608
+        f"ORDER BY timestamp DESC, row DESC LIMIT :limit"
+    )
+
+
+_NEWEST = {has: _newest_statement(has) for has in every_combination((False, True), repeat=3) if any(has)}
+
+
+def insert(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> Written:
+    """Adds events; those whose id is held already change nothing and count as duplicates."""
+    cursor.executemany(_INSERT, [_values(event) for event in events])
+    inserted = max(cursor.rowcount, 0)  # SQLite says -1 for no rows
+    return Written(inserted=inserted, duplicates=len(events) - inserted)
+
+
+def newest(
+    cursor: sqlite3.Cursor, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
+) -> list[Interaction]:
+    """The newest events with a product or a search text that carry any of the ids, newest first."""
+    has = (user_id is not None, anonymous_id is not None, session_id is not None)
+    if not any(has) or limit <= 0:
+        return []
+    ids = {"user_id": user_id, "anonymous_id": anonymous_id, "session_id": session_id, "limit": limit}
+    return [_interaction_from(row) for row in cursor.execute(_NEWEST[has], ids)]
+
+
+def last_at(cursor: sqlite3.Cursor) -> float | None:
+    """Epoch seconds of the newest event."""
+    found: float | None = cursor.execute("SELECT max(timestamp) FROM events").fetchone()[0]
+    return found
+
+
+def interaction_log(cursor: sqlite3.Cursor, default: Personalization) -> InteractionLog:
+    """Every event with a known product but searches, ordered by time, ties in the order of arrival.
+
+    Returns: product_ids are those with at least one interaction, in catalogue order.
+    """
+    row_of = {p: row for row, (p,) in enumerate(cursor.execute("SELECT product_id FROM products ORDER BY row"))}
+    levels = dict(cursor.execute("SELECT user_id, personalization FROM shoppers WHERE personalization IS NOT NULL"))
+    kind_code = {kind.value: code for code, kind in enumerate(KINDS)}
+    actors = _Actors(levels, default)
+    orders: dict[str, int] = {}
+    parts: list[tuple[NDArray[Any], ...]] = []
+    for users, sessions, anonymous, products, kinds, times, quantities, transactions in _chunks(cursor):
+        parts.append(
+            (
+                np.asarray(actors.codes(users, sessions, anonymous), dtype=np.int32),
+                np.asarray([row_of.get(p, -1) for p in products], dtype=np.int32),
+                np.asarray([kind_code[k] for k in kinds], dtype=np.int8),
+                np.asarray(times, dtype=np.float64),
+                np.asarray(quantities, dtype=np.float32),
+                np.asarray(
+                    [-1 if t is None else orders.setdefault(t, len(orders)) for t in transactions], dtype=np.int32
+                ),
+            )
+        )
+    if not parts:
+        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4")))
+    actor, product, kind, timestamp, quantity, order = (np.concatenate(column) for column in zip(*parts, strict=True))
+    known = product >= 0
+    by_time = np.flatnonzero(known)[np.argsort(timestamp[known], kind="stable")]
+    rows, product = np.unique(product[by_time], return_inverse=True)
+    ids = list(row_of)
+    actor, n_actors = _renumbered(actor[by_time])
+    return InteractionLog(
+        actor=actor,
+        n_actors=n_actors,
+        product=product.astype(np.int32),
+        product_ids=tuple(ids[row] for row in rows),
+        kind=kind[by_time],
+        timestamp=timestamp[by_time],
+        quantity=np.nan_to_num(quantity[by_time], nan=1.0),
+        order=_renumbered(order[by_time])[0],
+    )
+
+
+class _Actors:
+    """Gives each actor a number as it appears, under the consent given (see InteractionLog)."""
+
+    def __init__(self, levels: Mapping[str, str], default: Personalization) -> None:
+        self._levels, self._default = levels, default
+        self._users: dict[str, int] = {}
+        self._sessions: dict[str, int] = {}
+        self._anonymous: dict[str, int] = {}
+        self._count = 0
+
+    def codes(
+        self, users: Sequence[str | None], sessions: Sequence[str | None], anonymous: Sequence[str | None]
+    ) -> list[int]:
+        codes = []
+        for user, session, visitor in zip(users, sessions, anonymous, strict=True):
+            level = "session" if user is None else self._levels.get(user, self._default)
+            if level == "full" and user is not None:
+                codes.append(self._number(self._users, user))
+            elif level == "none":
+                codes.append(-1)
+            elif session is not None:
+                codes.append(self._number(self._sessions, session))
+            elif visitor is not None:
+                codes.append(self._number(self._anonymous, visitor))
+            else:
+                codes.append(-1)
+        return codes
+
+    def _number(self, known: dict[str, int], name: str) -> int:
+        code = known.get(name)
+        if code is None:
+            code = known[name] = self._count
+            self._count += 1
+        return code
+
+
+def _chunks(cursor: sqlite3.Cursor) -> Iterator[Any]:
+    """Columns of the events that training reads, in the order of arrival, a part at a time."""
+    cursor.execute(
+        "SELECT user_id, session_id, anonymous_id, product_id, kind, timestamp, quantity, transaction_id "
+        "FROM events WHERE product_id IS NOT NULL AND kind <> 'search' ORDER BY row"
+    )
+    while rows := cursor.fetchmany(_CHUNK):
+        yield zip(*rows, strict=True)
+
+
+def _renumbered(codes: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    """The same codes without gaps, -1 left alone, and how many there are."""
+    known = codes >= 0
+    distinct, inverse = np.unique(codes[known], return_inverse=True)
+    dense = np.full(len(codes), -1, dtype=np.int32)
+    dense[known] = inverse
+    return dense, len(distinct)
+
+
+def _values(event: Interaction) -> tuple[Any, ...]:
+    return (
+        event.event_id,
+        event.kind.value,
+        event.timestamp,
+        event.user_id,
+        event.anonymous_id,
+        event.session_id,
+        event.product_id,
+        event.quantity,
+        event.price_minor,
+        event.transaction_id,
+        event.query,
+        event.dwell_ms,
+        event.value,
+        event.recommendation_id,
+        event.position,
+    )
+
+
+def _interaction_from(row: tuple[Any, ...]) -> Interaction:
+    return Interaction(row[0], _KIND[row[1]], *row[2:])

@@ -1,0 +1,142 @@
+"""The tables, as the newest migration leaves them; a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table, text
+
+metadata = MetaData()
+
+products = Table(
+    "products",
+    metadata,
+    # AUTOINCREMENT: a row number is never given twice, so snapshots keep a product's row for ever.
+    Column("row", Integer, primary_key=True, autoincrement=True),
+    Column("product_id", String, nullable=False, unique=True),
+    Column("name", String, nullable=False),
+    Column("description", String, nullable=False),
+    Column("brand", String),
+    Column("category", String),
+    Column("price_minor", Integer),
+    Column("list_price_minor", Integer),
+    Column("cost_minor", Integer),
+    Column("stock", Integer),
+    Column("available", Integer, nullable=False),
+    Column("image_url", String),
+    Column("url", String),
+    Column("tags", String, nullable=False),  # JSON list
+    Column("attributes", String, nullable=False),  # JSON object
+    Column("rating_value", Float),
+    Column("rating_count", Integer),
+    Column("created_at", Float),
+    Column("seasons", String, nullable=False),  # JSON list
+    Column("price_since", Float),
+    Column("reference_price_minor", Integer),
+    Column("restocked_at", Float),
+    Column("deleted", Integer, nullable=False, server_default=text("0")),
+    sqlite_autoincrement=True,
+)
+
+price_history = Table(
+    "price_history",
+    metadata,
+    Column("product_id", String, primary_key=True),
+    Column("valid_from", Float, primary_key=True),
+    Column("price_minor", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+stock_history = Table(
+    "stock_history",
+    metadata,
+    Column("product_id", String, primary_key=True),
+    Column("at", Float, primary_key=True),
+    Column("stock", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("row", Integer, primary_key=True),
+    Column("event_id", String, nullable=False, unique=True),
+    Column("kind", String, nullable=False),
+    Column("timestamp", Float, nullable=False),
+    Column("user_id", String),
+    Column("anonymous_id", String),
+    Column("session_id", String),
+    Column("product_id", String),
+    Column("quantity", Float),
+    Column("price_minor", Integer),
+    Column("transaction_id", String),
+    Column("query", String),
+    Column("dwell_ms", Integer),
+    Column("value", Float),
+    Column("recommendation_id", String),
+    Column("position", Integer),
+)
+# Partial, because most events lack one or two of the three ids and an index entry for NULL serves nobody.
+Index("events_by_user", events.c.user_id, events.c.timestamp, sqlite_where=events.c.user_id.is_not(None))
+Index(
+    "events_by_anonymous",
+    events.c.anonymous_id,
+    events.c.timestamp,
+    sqlite_where=events.c.anonymous_id.is_not(None),
+)
+Index("events_by_session", events.c.session_id, events.c.timestamp, sqlite_where=events.c.session_id.is_not(None))
+Index("events_by_time", events.c.timestamp)
+
+shoppers = Table(
+    "shoppers",
+    metadata,
+    Column("user_id", String, primary_key=True),
+    Column("budget_minor", Integer),
+    Column("interests", String, nullable=False, server_default=text("'[]'")),
+    Column("style_tags", String, nullable=False, server_default=text("'[]'")),
+    Column("sizes", String, nullable=False, server_default=text("'[]'")),
+    Column("avoid", String, nullable=False, server_default=text("'[]'")),
+    Column("segments", String, nullable=False, server_default=text("'[]'")),
+    Column("country", String),
+    Column("age_band", String),
+    Column("extra", String, nullable=False, server_default=text("'{}'")),
+    Column("preferences_at", Float),
+    Column("personalization", String),  # NULL: never chose, the default holds
+    Column("llm_processing", Integer),
+    Column("created_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+slates = Table(
+    "slates",
+    metadata,
+    Column("recommendation_id", String, primary_key=True),
+    Column("user_key", String),
+    Column("served_at", Float, nullable=False),
+    Column("placement", String, nullable=False),
+    Column("query", String, nullable=False),  # JSON
+    Column("items", String, nullable=False),  # JSON, reasons and evidence included
+    Column("meta", String, nullable=False),  # JSON
+)
+Index("slates_by_time", slates.c.served_at)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("import_id", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("rows_done", Integer, nullable=False),
+    Column("finished", Integer, nullable=False),
+    Column("catalogue_sequence", Integer),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,121 @@
+"""Writes served slates behind the answers: a request hands its slate over and goes on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.domain.errors import StoreUnavailable
+from app.domain.ranking import Slate
+
+_log = logging.getLogger(__name__)
+
+
+class _SlateStore(Protocol):
+    def save_slates(self, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None: ...
+    def slate(self, recommendation_id: str) -> Slate | None: ...
+
+
+class SlateWriter:
+    """A bounded queue and the one thread that empties it into the store. Open with `start`, end with `close`.
+
+    dropped: slates lost because the queue was full or the store stayed unusable until close.
+    """
+
+    def __init__(
+        self, store: _SlateStore, *, capacity: int, flush_after_s: float, batch: int, retry_after_s: float
+    ) -> None:
+        self._store, self._capacity, self._batch = store, capacity, batch
+        self._flush_after_s, self._retry_after_s = flush_after_s, retry_after_s
+        self._waiting: deque[tuple[Slate, str | None]] = deque()
+        # Queued and just being written ones by id, so that `get` sees a slate from the moment it was offered.
+        self._unwritten: dict[str, Slate] = {}
+        self._condition = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+
+    @classmethod
+    def start(
+        cls,
+        store: _SlateStore,
+        *,
+        capacity: int = 10_000,
+        flush_after_s: float = 0.2,
+        batch: int = 100,
+        retry_after_s: float = 1.0,
+    ) -> SlateWriter:
+        """A writer that runs.
+
+        Args: capacity: slates that may wait; flush_after_s: the longest that one waits while the store answers;
+              batch: slates that are written at once, which ends the wait early; retry_after_s: pause after a failure.
+        """
+        writer = cls(store, capacity=capacity, flush_after_s=flush_after_s, batch=batch, retry_after_s=retry_after_s)
+        writer._thread = threading.Thread(target=writer._run, name="slate-writer", daemon=True)
+        writer._thread.start()
+        return writer
+
+    def offer(self, slate: Slate, user_key: str | None) -> None:
+        """Queues a slate without waiting; when the queue is full the oldest is dropped and counted."""
+        with self._condition:
+            if len(self._waiting) >= self._capacity:
+                self._drop(self._waiting.popleft()[0])
+            self._waiting.append((slate, user_key))
+            self._unwritten[slate.recommendation_id] = slate
+            if len(self._waiting) == 1 or len(self._waiting) >= self._batch:
+                self._condition.notify()
+
+    def get(self, recommendation_id: str) -> Slate | None:
+        """A slate that was offered or stored, None when unknown. Raises StoreUnavailable."""
+        with self._condition:
+            unwritten = self._unwritten.get(recommendation_id)
+        return self._store.slate(recommendation_id) if unwritten is None else unwritten
+
+    def close(self) -> None:
+        """Writes what waits and ends the thread; a store that fails now loses it, counted and logged."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while batch := self._next_batch():
+            try:
+                self._store.save_slates([slate for slate, _ in batch], [key for _, key in batch])
+            except StoreUnavailable as error:
+                self._put_back(batch, error)
+            else:
+                with self._condition:
+                    for slate, _ in batch:
+                        self._unwritten.pop(slate.recommendation_id, None)
+
+    def _next_batch(self) -> list[tuple[Slate, str | None]]:
+        """Waits for work; empty when the writer is closing and nothing is left."""
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._waiting) or self._closing)
+            self._condition.wait_for(
+                lambda: len(self._waiting) >= self._batch or self._closing, timeout=self._flush_after_s
+            )
+            return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+
+    def _put_back(self, batch: list[tuple[Slate, str | None]], error: StoreUnavailable) -> None:
+        with self._condition:
+            if self._closing:
+                _log.error("%d served slates are lost: %s", len(batch), error)
+                for slate, _ in batch:
+                    self._drop(slate)
+                return
+            _log.warning("%d served slates wait for the database: %s", len(batch), error)
+            self._waiting.extendleft(reversed(batch))
+            while len(self._waiting) > self._capacity:
+                self._drop(self._waiting.popleft()[0])
+            self._condition.wait_for(lambda: self._closing, timeout=self._retry_after_s)
+
+    def _drop(self, slate: Slate) -> None:
+        self._unwritten.pop(slate.recommendation_id, None)
+        self.dropped += 1

@@ -1,0 +1,50 @@
+"""Writes of one transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+from app.adapters.sql_store import catalogue, events, import_progress, shoppers
+from app.domain.catalog import Product
+from app.domain.imports import FileProgress, PriceChange, StatedShopper, StockChange, Written
+from app.domain.interactions import Consent, Interaction
+
+
+class SqlTransaction:
+    """Implements app.ports.StoreTransaction on one open transaction; its creator commits or rolls back."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def upsert_products(self, products: Sequence[Product], at: float) -> Written:
+        """See StoreTransaction."""
+        return catalogue.upsert(self._cursor, products, at)
+
+    def delete_products(self, product_ids: Sequence[str], at: float) -> int:
+        """Marks products as deleted; how many were not before."""
+        return catalogue.delete(self._cursor, product_ids, at)
+
+    def append_price_history(self, changes: Sequence[PriceChange]) -> Written:
+        """See StoreTransaction."""
+        return catalogue.append_prices(self._cursor, changes)
+
+    def append_stock_history(self, changes: Sequence[StockChange]) -> Written:
+        """See StoreTransaction."""
+        return catalogue.append_stocks(self._cursor, changes)
+
+    def upsert_shoppers(self, given: Sequence[StatedShopper], at: float) -> Written:
+        """See StoreTransaction."""
+        return shoppers.upsert(self._cursor, given, at)
+
+    def add_missing_shoppers(self, user_ids: Iterable[str], consent: Consent, at: float) -> int:
+        """See StoreTransaction."""
+        return shoppers.add_missing(self._cursor, user_ids, consent, at)
+
+    def insert_events(self, given: Sequence[Interaction]) -> Written:
+        """See StoreTransaction."""
+        return events.insert(self._cursor, given)
+
+    def save_progress(self, progress: FileProgress) -> None:
+        """See StoreTransaction."""
+        import_progress.save(self._cursor, progress)
