@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -21,6 +22,7 @@ from app.pipeline.evidence_facts import (
     TrendRank,
 )
 from app.pipeline.profile import Profile
+from app.pipeline.rules_schema import Promotion
 from app.pipeline.shelf import Shelf
 
 TREND_WINDOW_DAYS = 7
@@ -80,14 +82,14 @@ def item_facts(
     query: Query,
     profile: Profile,
     products: Mapping[str, Product],
-    promotions: Sequence[ActivePromotion],
+    promotions: Sequence[Promotion],
 ) -> ItemFacts:
     """What is known about one item beyond its record. `products` holds the records that partners are named from."""
     return ItemFacts(
         category_price=_category_price(row, shelf),
         trend=_trend(row, shelf),
         partners=_partners(row, shelf, query, profile, products),
-        promotions=tuple(promotions),
+        promotions=tuple(_active(promotion) for promotion in promotions),
     )
 
 
@@ -98,6 +100,17 @@ def cited_ids(rows: Sequence[int], shelf: Shelf, query: Query, profile: Profile)
     ids += list(query.cart)
     ids += [shelf.snapshot.product_ids[row] for row in profile.rows[:HISTORY_CITED].tolist()]
     return list(dict.fromkeys(ids))
+
+
+def _active(promotion: Promotion) -> ActivePromotion:
+    last_moment = dt.datetime.combine(promotion.ends, dt.time.max, dt.UTC)
+    return ActivePromotion(
+        promotion_id=promotion.id,
+        title=promotion.title,
+        percent_off=promotion.percent_off,
+        ends_at=last_moment.timestamp(),
+        audience=promotion.audience.segments,
+    )
 
 
 def _category_price(row: int, shelf: Shelf) -> CategoryPrice | None:

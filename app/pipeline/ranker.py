@@ -1,0 +1,129 @@
+"""From retrieved lists to the ordered, rule-abiding rows of a slate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.catalog import FloatArray, IntArray
+from app.domain.ranking import Query
+from app.pipeline.candidates import Candidates, FloatScores, Retrieved, merge, widened
+from app.pipeline.profile import Profile
+from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
+from app.pipeline.scoring import freshness_factor, inventory_factor, percentile, score, season_factor
+from app.pipeline.shelf import Shelf
+from app.pipeline.slate import Composition, compose
+
+ENOUGH = 50
+"""Eligible candidates under which the whole catalogue is searched: the slate rules need some to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Everything that happened to the candidates of one request. Rows are snapshot rows."""
+
+    profile: Profile
+    candidates: Candidates
+    eligibility: Eligibility
+    order: IntArray  # eligible rows, best first
+    composition: Composition
+    excluded: Mapping[str, int]  # rule id → candidates that it excluded
+
+
+def rank(
+    rules: CompiledRules,
+    shelf: Shelf,
+    query: Query,
+    profile: Profile,
+    *,
+    sources: Mapping[str, Retrieved],
+    asked: Mapping[str, Retrieved] | None,
+    personal: FloatScores,
+    around: FloatScores | None,
+    content: FloatScores | None,
+    context: IntArray,
+    now: float,
+) -> Ranking:
+    """Merges, applies the eligibility rules, scores and composes.
+
+    Args: sources, asked, personal, around, content: see `candidates.merge` (`asked` is its `query`); context: rows of
+          page and cart.
+    """
+    rule_context = _rule_context(shelf, query, profile, context, now)
+    candidates = merge(shelf, sources, profile=profile, personal=personal, context=around, content=content, query=asked)
+    eligibility = eligible(rules, rule_context, candidates.rows)
+    excluded = eligibility.excluded_counts()
+    if asked is None and int(eligibility.mask.sum()) < max(ENOUGH, query.limit):
+        everything = eligible(rules, rule_context)
+        if int(everything.mask.sum()) > int(eligibility.mask.sum()):
+            wider = {**sources, "widened": widened(shelf, personal, everything.mask)}
+            size = sum(len(s.rows) for s in wider.values())
+            candidates = merge(
+                shelf, wider, profile=profile, personal=personal, context=around, content=content, query=None, size=size
+            )
+            eligibility = eligible(rules, rule_context, candidates.rows)
+            excluded = eligibility.excluded_counts()
+    rows = eligibility.eligible_rows()
+    match = candidates.match[eligibility.mask].astype(np.float64)
+    scores = _scores(rules, shelf, rows, match, now)
+    by_score = np.lexsort((rows, -match, -scores))
+    order = rows[by_score]
+    percentiles = percentile(match)[by_score]
+    composition = compose(
+        order,
+        percentiles,
+        query.limit,
+        rules,
+        rule_context,
+        vectors=None if shelf.vectors is None else lambda wanted: shelf.item_vectors(wanted)[0],
+    )
+    return Ranking(
+        profile=profile,
+        candidates=candidates,
+        eligibility=eligibility,
+        order=order,
+        composition=composition,
+        excluded=_with_slate_rules(excluded, composition),
+    )
+
+
+def _rule_context(shelf: Shelf, query: Query, profile: Profile, context: IntArray, now: float) -> RuleContext:
+    stored = profile.preferences
+    anchor = None if query.product_id is None else shelf.snapshot.row_of[query.product_id]
+    return RuleContext(
+        now=now,
+        budget_minor=stored.budget_minor if query.budget_minor is None else query.budget_minor,
+        owned=profile.owned,
+        dismissed=profile.dismissed,
+        avoid=stored.avoid,
+        exclude=shelf.snapshot.rows(query.exclude_ids),
+        cart=shelf.snapshot.rows(query.cart),
+        anchor=anchor,
+        filters=query.filters,
+        placement=query.placement,
+        segments=stored.segments,
+    )
+
+
+def _scores(rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArray, now: float) -> FloatArray:
+    scoring, snapshot = rules.rules.scoring, shelf.snapshot
+    factors: dict[str, FloatArray] = {"userMatch": match}
+    if scoring.mode == "shop":
+        trend = shelf.trend[rows].astype(np.float64)
+        trend[shelf.column_of_row[rows] < 0] = np.nan
+        factors |= {
+            "trend": trend,
+            "inventory": inventory_factor(snapshot.stock[rows]),
+            "margin": snapshot.margin[rows],
+            "freshness": freshness_factor(snapshot.created_at[rows], now),
+            "season": season_factor(snapshot.season_mask[rows], now),
+        }
+    return score(scoring.mode, scoring.weights.as_mapping(), factors)
+
+
+def _with_slate_rules(excluded: Mapping[str, int], composition: Composition) -> Mapping[str, int]:
+    dropped = Counter(composition.dropped.values())
+    return {**excluded, **{rule_id: excluded.get(rule_id, 0) + n for rule_id, n in sorted(dropped.items())}}
