@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 import structlog
+import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware import Middleware
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from app.api import errors, health, products, reading, recommendations, shoppers
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Health, Recommending
-from app.api.keys import KeyRing
+from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
 from app.api.tokens import ShopperTokens
@@ -136,3 +137,36 @@ def app_factory() -> FastAPI:
         )
         raise ConfigurationError(f"A setting is wrong. {wrong}") from None
     return create_app(lambda: build(settings))
+
+
+def server_config(app: FastAPI, settings: Settings, *, host: str, port: int) -> uvicorn.Config:
+    """How the process serves: one worker, no proxy headers believed, no access log (paths hold shoppers' ids).
+
+    Raises: ConfigurationError: `host` is open to others and no key is configured, or the keys contradict each other.
+    """
+    check_bind(host, settings)
+    KeyRing.from_settings(settings)
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        lifespan="on",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        timeout_keep_alive=15,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def serve(settings: Settings, *, host: str, port: int) -> None:
+    """Serves until SIGTERM or SIGINT; requests that are running get 10 seconds to end.
+
+    Raises: ConfigurationError, as `server_config`.
+    """
+    from app.bootstrap import build  # heavy: numpy, indexes, database
+
+    app = create_app(lambda: build(settings))
+    uvicorn.Server(server_config(app, settings, host=host, port=port)).run()

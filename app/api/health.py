@@ -11,19 +11,19 @@ from app.api.answers import Json, respond
 from app.api.context import Context
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyScope
-from app.api.openapi import answers
+from app.api.openapi import probe_answers
 from app.api.schemas import LiveAnswer, ReadyAnswer
 
 router = APIRouter(tags=["health"])
 
 
-@router.get("/livez", operation_id="getLive", responses=answers(LiveAnswer))
+@router.get("/livez", operation_id="getLive", responses=probe_answers(LiveAnswer))
 async def get_live() -> Response:
     """The process runs and its event loop turns."""
     return respond({"status": "ok"})
 
 
-@router.get("/readyz", operation_id="getReady", responses=answers(ReadyAnswer, Code.NOT_READY))
+@router.get("/readyz", operation_id="getReady", responses=probe_answers(ReadyAnswer, Code.NOT_READY))
 async def get_ready(request: Request, context: Context) -> Response:
     """200 `ok`; 200 `degraded` with the parts that are missing or broken; 503 when requests can't be answered."""
     health = await asyncio.to_thread(context.health)

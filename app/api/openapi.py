@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -14,12 +14,24 @@ from app.api.schemas import ProblemAnswer
 _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 
 
+_EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
+_UNDER_API = (*_EVERYWHERE, Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.INVALID_REQUEST)
+
+
 def answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint: 200 with a model, and the problems that it can answer with."""
+    """The `responses` of an endpoint under /api: 200 with a model, and the problems that it can answer with."""
+    return _described(model, (*codes, *_UNDER_API))
+
+
+def probe_answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The same for an endpoint that needs no key and takes no input."""
+    return _described(model, (*codes, *_EVERYWHERE))
+
+
+def _described(model: type[BaseModel], codes: Sequence[Code]) -> dict[int | str, dict[str, Any]]:
     described: dict[int | str, dict[str, Any]] = {200: {"model": model}}
-    everywhere = (Code.API_KEY_MISSING, Code.LOOPBACK_ONLY, Code.INVALID_REQUEST, Code.INTERNAL_ERROR)
     by_status: dict[int, list[str]] = {}
-    for code in (*codes, *everywhere):
+    for code in codes:
         by_status.setdefault(status_of(code), []).append(code.value)
     for status, names in sorted(by_status.items()):
         described[status] = {
@@ -35,7 +47,7 @@ def body_codes() -> tuple[Code, ...]:
 
 
 def describe_problems(app: FastAPI) -> None:
-    """Puts the problem's schema into the document: endpoints refer to it under a media type of its own."""
+    """Completes the document with the problem's schema (it has a media type of its own) and with who may call."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -44,6 +56,10 @@ def describe_problems(app: FastAPI) -> None:
             schema = ProblemAnswer.model_json_schema(ref_template="#/components/schemas/{model}")
             inner: Mapping[str, Any] = schema.pop("$defs", {})
             document.setdefault("components", {}).setdefault("schemas", {}).update({**inner, "ProblemAnswer": schema})
+            for path in document["paths"].values():
+                for operation in path.values():
+                    if "security" in operation:  # the framework says "key or token"; a token comes with a key
+                        operation["security"] = [{"apiKey": []}, {"apiKey": [], "shopperToken": []}]
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -136,8 +136,8 @@ class _Wanted(_Model):
 class RecommendationParams(_Wanted):
     """GET /api/recommendations."""
 
-    limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=MAX_LIMIT)] = 5
-    deadline_ms: Annotated[int, BeforeValidator(_whole_number), Field(ge=0, le=2000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_whole_number)] = 5
+    deadline_ms: Annotated[int, Field(ge=0, le=2000), BeforeValidator(_whole_number)] | None = None
 
 
 class PriceRange(_Model):
