@@ -1,24 +1,25 @@
 """Reads rules/shop.yaml and rules/scoring.yaml; refuses the start with file, line and the word that was meant.
 
-The YAML is composed, not loaded, so that every key keeps its line. Left out of YAML on purpose: anchors and aliases
-(they can make a small file enormous), tags, duplicate keys and keys that are not text.
+Both files are read with the line of every key (yaml_lines) and validated as the types of pipeline/rules_schema; what
+pydantic finds is said in the words of the file. Names of categories, brands and products are compared with the
+catalogue by `check_references`, once there is one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from rapidfuzz import fuzz, process
 
+from app.adapters.yaml_lines import load_with_lines
 from app.domain.catalog import Snapshot, category_key
 from app.domain.errors import RulesError
 from app.pipeline.rules_schema import (
@@ -35,8 +36,8 @@ from app.pipeline.rules_schema import (
 )
 
 MAX_FILE_BYTES = 256 * 1024
-MAX_DEPTH = 12
 _NEAR = 60.0  # rapidfuzz ratio; "minn" → "min" has 86, unrelated words of this vocabulary stay under 55
+_SLIP = 85.0  # so near that it can only be a spelling mistake
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -90,45 +91,80 @@ def check_references(rules: Rules, snapshot: Snapshot) -> tuple[ReferenceProblem
     """Names in the rules that no product has, in the order of the file; empty = all are known.
 
     Categories are compared only with a catalogue that has any category, brands and products likewise: an import
-    without categories is not a spelling mistake. A category of `repurchaseDays` that no product has is a warning, since
-    one list of intervals may serve several shops; every other unknown name is an error, which stops `serve`.
+    without categories is not a spelling mistake. An unknown name is an error, which stops `serve`, with two exceptions
+    that are warnings, since one file may serve several shops: a category of `repurchaseDays`, and a promotion of which
+    no name is known here and none is close to one that is.
     """
-    known = {
-        "category": _with_ancestors(snapshot.categories),
-        "brand": {brand.strip().casefold(): brand for brand in snapshot.brands},
-    }
+    catalogue = _CatalogueNames(snapshot)
     problems: list[tuple[int, ReferenceProblem]] = []
-    for kind, location, name, severity in _references(rules.shop):
-        if kind == "product":
-            unknown = len(snapshot) > 0 and name not in snapshot.row_of
-            choices: Iterable[str] = snapshot.product_ids
-        else:
-            key = category_key(name) if kind == "category" else name.strip().casefold()
-            unknown = bool(known[kind]) and key not in known[kind]
-            choices = known[kind].values()
-        if unknown:
-            file = rules.shop_file
-            text = f'{file.at(location)}: no product has the {kind} "{name}"{_meant(name, choices)}'
-            problems.append((file.lines.get(location, 0), ReferenceProblem(text, severity)))
+    for reference in _references(rules.shop):
+        if catalogue.has(reference.kind, reference.name):
+            continue
+        at = rules.shop_file.at(reference.location)
+        hint = _meant(reference.name, catalogue.choices(reference.kind))
+        text = f'{at}: no product has the {reference.kind} "{reference.name}"{hint}'
+        elsewhere = reference.may_be_elsewhere and not any(catalogue.nearly(*one) for one in reference.siblings)
+        line = int(at.rpartition(":")[2])
+        problems.append((line, ReferenceProblem(text, "warning" if elsewhere else "error")))
     return tuple(problem for _, problem in sorted(problems, key=lambda pair: pair[0]))
 
 
-def _references(shop: ShopRules) -> Iterator[tuple[str, Location, str, Literal["error", "warning"]]]:
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    kind: str  # category, brand or product
+    name: str
+    location: Location
+    may_be_elsewhere: bool = False
+    siblings: tuple[tuple[str, str], ...] = ()  # all names of the same promotion, itself included
+
+
+class _CatalogueNames:
+    """What the products of a snapshot are called."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._names: dict[str, Mapping[str, str]] = {
+            "category": _with_ancestors(snapshot.categories),
+            "brand": {brand.strip().casefold(): brand for brand in snapshot.brands},
+        }
+        self._products = snapshot.row_of
+
+    def has(self, kind: str, name: str) -> bool:
+        """Whether a product has it. True for every name where the catalogue has none of the kind."""
+        if kind == "product":
+            return not self._products or name in self._products
+        names = self._names[kind]
+        return not names or (category_key(name) if kind == "category" else name.strip().casefold()) in names
+
+    def nearly(self, kind: str, name: str) -> bool:
+        """Whether a product has it, or something so like it that the name is a slip of the pen."""
+        return self.has(kind, name) or _nearest(name, self.choices(kind), _SLIP) is not None
+
+    def choices(self, kind: str) -> Collection[str]:
+        """All names of the kind, as the catalogue writes them."""
+        return self._products.keys() if kind == "product" else self._names[kind].values()
+
+
+def _references(shop: ShopRules) -> Iterator[_Reference]:
     for i, rule in enumerate(shop.eligibility):
         if isinstance(rule, ExcludedCategories):
             for j, path in enumerate(rule.categories):
-                yield "category", ("eligibility", i, "categories", j), path, "error"
+                yield _Reference("category", path, ("eligibility", i, "categories", j))
         elif isinstance(rule, Owned):
             for path in rule.repurchase_days:
-                yield "category", ("eligibility", i, "repurchaseDays", path), path, "warning"
+                yield _Reference("category", path, ("eligibility", i, "repurchaseDays", path), may_be_elsewhere=True)
     for i, promotion in enumerate(shop.promotions):
-        named = (("category", "categories"), ("brand", "brands"), ("product", "products"))
-        for kind, field in named:
-            for j, name in enumerate(getattr(promotion, field)):
-                yield kind, ("promotions", i, field, j), name, "error"
+        named = (
+            ("category", "categories", promotion.categories),
+            ("brand", "brands", promotion.brands),
+            ("product", "products", promotion.products),
+        )
+        siblings = tuple((kind, name) for kind, _, names in named for name in names)
+        for kind, key, names in named:
+            for j, name in enumerate(names):
+                yield _Reference(kind, name, ("promotions", i, key, j), may_be_elsewhere=True, siblings=siblings)
     for i, slate_rule in enumerate(shop.slate):
         if isinstance(slate_rule, Pin):
-            yield "product", ("slate", i, "productId"), slate_rule.product_id, "error"
+            yield _Reference("product", slate_rule.product_id, ("slate", i, "productId"))
 
 
 def _with_ancestors(categories: Sequence[str]) -> dict[str, str]:
@@ -140,9 +176,6 @@ def _with_ancestors(categories: Sequence[str]) -> dict[str, str]:
             path = " > ".join(parts[:end])
             paths.setdefault(category_key(path), path)
     return paths
-
-
-# --------------------------------------------------------------------------------------------------- YAML
 
 
 def _shown(path: Path) -> str:
@@ -162,76 +195,11 @@ def _read(path: Path) -> bytes:
     return content
 
 
-class _Composer(yaml.SafeLoader):
-    """Nodes without aliases, and not deeper than any rule is. The parser is lazy: a bomb is refused as it is met."""
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        event = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise yaml.MarkedYAMLError(
-                problem="anchors and aliases (& and *) are not read here", problem_mark=event.start_mark
-            )
-        if self.depth >= MAX_DEPTH:
-            raise yaml.MarkedYAMLError(problem="nested too deeply", problem_mark=event.start_mark)
-        self.depth += 1
-        try:
-            return super().compose_node(parent, index)
-        finally:
-            self.depth -= 1
-
-
-def _load(content: bytes, name: str) -> tuple[Any, dict[Location, int]]:
-    """Mappings as dicts, sequences as tuples, scalars as the safe loader reads them; and the line of each."""
-    lines: dict[Location, int] = {(): 1}
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise RulesError(f"{name}:{line}: not UTF-8 text; save the file as UTF-8") from error
-    try:
-        loader = _Composer(text)
-        node = loader.get_single_node()
-        return ({} if node is None else _value(loader, node, (), lines)), lines
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = 1 if mark is None else mark.line + 1
-        raise RulesError(f"{name}:{line}: {error.problem or error.context}") from error
-    except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        raise RulesError(f"{name}:{line}: a control character; delete it") from error
-
-
-def _value(loader: _Composer, node: yaml.Node, at: Location, lines: dict[Location, int]) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value
-            if key_node.tag != "tag:yaml.org,2002:str":
-                raise yaml.MarkedYAMLError(problem=f"the key {key!r} is not text", problem_mark=key_node.start_mark)
-            if key in result:
-                problem = f'the key "{key}" is there twice; first in line {lines[(*at, key)]}'
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key_node.start_mark)
-            lines[(*at, key)] = key_node.start_mark.line + 1
-            result[key] = _value(loader, value_node, (*at, key), lines)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        for i, element in enumerate(node.value):
-            lines[(*at, i)] = element.start_mark.line + 1
-        return tuple(_value(loader, element, (*at, i), lines) for i, element in enumerate(node.value))
-    try:
-        return loader.construct_object(node)
-    except ValueError as error:  # a date such as 2026-02-30, or a number of thousands of digits
-        problem = f"{str(node.value)[:40]!r} can't be read: {error}"
-        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
-
-
 # ------------------------------------------------------------------------------------------------- messages
 
 
 def _parse(content: bytes, name: str, model: type[_Model]) -> tuple[_Model, Any, RulesFile]:
-    data, lines = _load(content, name)
+    data, lines = load_with_lines(content, name)
     file = RulesFile(name, lines)
     if not isinstance(data, dict):
         raise RulesError(f"{name}:1: expected keys and values, such as `version: 1`")
@@ -356,10 +324,15 @@ def _repeated_ids(data: Mapping[str, Any], file: RulesFile) -> Iterator[str]:
                 seen[rule_id] = file.lines[(section, i)]
 
 
-def _meant(word: str, choices: Iterable[str]) -> str:
+def _nearest(word: str, choices: Collection[str], least: float) -> str | None:
+    near = process.extractOne(word, choices, scorer=fuzz.ratio, processor=str.casefold, score_cutoff=least)
+    return None if near is None else near[0]
+
+
+def _meant(word: str, choices: Collection[str]) -> str:
     """`; did you mean "x"?` for the nearest choice, or nothing where none is near."""
-    near = process.extractOne(word, list(choices), scorer=fuzz.ratio, processor=str.casefold, score_cutoff=_NEAR)
-    return "" if near is None else f'; did you mean "{near[0]}"?'
+    near = _nearest(word, choices, _NEAR)
+    return "" if near is None else f'; did you mean "{near}"?'
 
 
 def _one_of(choices: Sequence[str]) -> str:

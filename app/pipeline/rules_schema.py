@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from app.domain.catalog import category_key
@@ -21,6 +21,7 @@ from app.domain.ranking import Placement, PublicReason
 WhenUnknown = Literal["allow", "exclude"]
 CapBy = Literal["brand", "category", "topCategory"]
 Mode = Literal["relevance", "shop"]
+PLACEMENTS: tuple[Placement, ...] = get_args(Placement)
 
 REQUEST_EXCLUDE = "request_exclude"
 IN_CART = "in_cart"
@@ -47,9 +48,22 @@ def _plain_title(value: str) -> str:
     return value
 
 
+def _day(value: object) -> object:
+    """A quoted date is a date too; a moment or a number is not."""
+    if isinstance(value, str):
+        try:
+            return dt.date.fromisoformat(value)
+        except ValueError as error:
+            raise ValueError(f"is not a day: {value[:40]!r}; write 2026-10-31") from error
+    if value is not None and (isinstance(value, dt.datetime) or not isinstance(value, dt.date)):
+        raise ValueError(f"is not a day: {str(value)[:40]!r}; write 2026-10-31")
+    return value
+
+
 RuleId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 CategoryPath = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_category_path)]
+Day = Annotated[dt.date, BeforeValidator(_day)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
 
 
@@ -157,8 +171,8 @@ class Audience(_Strict):
 
 
 class _Dated(_Strict):
-    starts: dt.date | None = Field(default=None, alias="from")
-    ends: dt.date | None = Field(default=None, alias="to")
+    starts: Day | None = Field(default=None, alias="from")
+    ends: Day | None = Field(default=None, alias="to")
 
     @model_validator(mode="after")
     def _check_order(self) -> _Dated:
@@ -181,8 +195,8 @@ class Promotion(_Dated):
     id: RuleId
     title: Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_plain_title)]
     percent_off: Annotated[float, Field(gt=0, le=100)]
-    starts: dt.date = Field(alias="from")
-    ends: dt.date = Field(alias="to")
+    starts: Day = Field(alias="from")
+    ends: Day = Field(alias="to")
     audience: Audience = Audience()
     categories: tuple[CategoryPath, ...] = ()
     products: tuple[Name, ...] = ()
@@ -195,6 +209,7 @@ class Cap(_Rule):
     type: Literal["cap"]
     by: CapBy
     max: Annotated[int, Field(ge=1, le=50)]
+    placements: tuple[Placement, ...] = PLACEMENTS
 
 
 class Diversity(_Rule):
@@ -202,6 +217,7 @@ class Diversity(_Rule):
 
     type: Literal["diversity"]
     relevance_weight: Annotated[float, Field(alias="lambda", ge=0, le=1)]
+    placements: tuple[Placement, ...] = PLACEMENTS
 
 
 class Pin(_Rule, _Dated):

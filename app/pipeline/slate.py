@@ -6,7 +6,7 @@ for eligibility here, on the snapshot of this moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.domain.catalog import BoolArray, FloatArray, IntArray
 from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
-from app.pipeline.rules_schema import Cap, Diversity, Pin
+from app.pipeline.rules_schema import Cap, Diversity, Pin, SlateRule
 from app.pipeline.scoring import relevance_scores
 
 VectorsOf = Callable[[IntArray], NDArray[np.float32]]
@@ -45,10 +45,10 @@ class Composition:
 def compose(
     order: IntArray,
     percentiles: FloatArray,
-    *,
     limit: int,
     rules: CompiledRules,
     context: RuleContext,
+    *,
     vectors: VectorsOf | None = None,
 ) -> Composition:
     """Fills up to `limit` positions.
@@ -64,9 +64,9 @@ def compose(
              `order`, NaN = unknown; limit: ≥ 1; vectors: None = no diversity.
     Returns: deterministic; ties go to the earlier in the order. Fewer than `limit` rows only when fewer are eligible.
     """
-    shop = rules.rules.shop
+    here = [rule for rule in rules.rules.shop.slate if context.placement in rule.placements]
     order, first_at = _without_repeats(order)
-    pins = {} if limit < 1 else dict(_active_pins(rules, context))
+    pins = {} if limit < 1 else dict(_active_pins(here, rules, context))
     verdict = eligible(rules, context, _without_repeats(np.concatenate([order, _int_rows(pins)]))[0])
     allowed = set(verdict.eligible_rows().tolist())
     placed = _positions({row: pin for row, pin in pins.items() if row in allowed}, limit)
@@ -75,8 +75,8 @@ def compose(
     filler = _Filler(
         free=free,
         pinned=_int_rows(placed.values()),
-        caps=tuple(rule for rule in shop.slate if isinstance(rule, Cap)),
-        diversity=next((rule for rule in shop.slate if isinstance(rule, Diversity)), None),
+        caps=tuple(rule for rule in here if isinstance(rule, Cap)),
+        diversity=next((rule for rule in here if isinstance(rule, Diversity)), None),
         rules=rules,
         vectors=vectors,
         pool=max(DIVERSITY_POOL, 2 * limit),
@@ -103,11 +103,11 @@ def compose(
     )
 
 
-def _active_pins(rules: CompiledRules, context: RuleContext) -> Iterator[tuple[int, Pin]]:
+def _active_pins(here: Sequence[SlateRule], rules: CompiledRules, context: RuleContext) -> Iterator[tuple[int, Pin]]:
     """(row, pin) in the order of the file; a product that is pinned twice keeps its first pin."""
     seen: set[int] = set()
-    for rule in rules.rules.shop.slate:
-        if not isinstance(rule, Pin) or context.placement not in rule.placements:
+    for rule in here:
+        if not isinstance(rule, Pin):
             continue
         row = rules.snapshot.row_of.get(rule.product_id)
         if row is not None and row not in seen and rule.active(context.now) and rule.audience.holds(context.segments):
