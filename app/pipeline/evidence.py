@@ -11,6 +11,7 @@ from app.pipeline.evidence_catalogue import catalogue_drafts
 from app.pipeline.evidence_draft import Draft, Subject
 from app.pipeline.evidence_facts import ItemFacts, RequestFacts, ShopperFacts
 from app.pipeline.evidence_price import price_drafts
+from app.pipeline.reason_slots import variant_of
 from app.pipeline.reasons_schema import KINDS, ReasonConfig
 
 _KIND_ORDER = {kind: place for place, kind in enumerate(KINDS)}
@@ -29,7 +30,7 @@ def collect_evidence(  # noqa: PLR0917 - six plain inputs, called in one place
     A sensitive item gets neutral catalogue facts only. Cost, margin, country and age band are never read.
 
     Args:    row: any number that no other item of the slate has; it makes the ids unique ("e3_1").
-    Returns: at most one fact of each kind, by descending strength of the kind (rules/reasons.yaml), ties in the
+    Returns: at most one fact of each kind, by descending strength (rules/reasons.yaml), ties in the
              order of EvidenceKind; empty when nothing is known.
     """
     subject = Subject(item, facts, shopper, request, config, config.sensitivity.sensitive_product(item))
@@ -39,4 +40,4 @@ def collect_evidence(  # noqa: PLR0917 - six plain inputs, called in one place
 
 
 def _place(draft: Draft, config: ReasonConfig) -> tuple[int, int]:
-    return -config.strength[draft.kind], _KIND_ORDER[draft.kind]
+    return -config.strength[draft.kind, variant_of(draft.kind, draft.value)], _KIND_ORDER[draft.kind]

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.ranking import Evidence, EvidenceKind
-from app.pipeline.evidence_draft import counted, money, spoken_day
+from app.pipeline.evidence_draft import money
+from app.pipeline.reason_slots import slot_values, variant_of
 from app.pipeline.reasons_schema import ReasonConfig, Template
 from app.pipeline.seller_text import plain
 
@@ -33,7 +34,7 @@ _THEMES: Mapping[EvidenceKind, str] = {
 }
 """Two facts of one theme say nearly the same thing, so a sentence never joins them."""
 
-_REPEAT_COST = 1.5  # in places of strength: how far a kind sinks each time the slate has led with it
+_REPEAT_COST = 15  # points of strength that a kind loses each time the slate has said it
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,24 +96,26 @@ class _SlateText:
         return self._fallback(item, prefix, draw)
 
     def _by_freshness(self, evidence: Sequence[Evidence], used: Counter[EvidenceKind]) -> list[Evidence]:
-        """The facts by strength, kinds that the slate has used already further back."""
-        cost = {e.id: place + _REPEAT_COST * used[e.kind] for place, e in enumerate(evidence)}
-        return sorted(evidence, key=lambda e: cost[e.id])
+        """The facts by strength, kinds that the slate has said already further back."""
+        return sorted(
+            evidence,
+            key=lambda e: _REPEAT_COST * used[e.kind] - self._config.strength[e.kind, variant_of(e.kind, e.value)],
+        )
 
     def _stated(self, evidence: Sequence[Evidence], lead: Evidence, prefix: str, draw: int) -> CompiledReason | None:
         """A new sentence that leads with this fact: the first that fits of all pairings and wordings."""
         others = [e for e in evidence if _THEMES[e.kind] != _THEMES[lead.kind]]
         companions: list[Evidence | None] = [*self._by_freshness(others, self._tails), None]
-        variant, values = slot_values(lead)
+        variant, values = variant_of(lead.kind, lead.value), slot_values(lead)
         for companion in companions:
-            for opening in self._rotated(self._config.wordings[lead.kind, variant].leads, draw):
+            for opening in self._openings(self._config.wordings[lead.kind, variant].leads, draw, prefix):
                 head = prefix + _opening(opening, values, lower=bool(prefix))
                 if companion is None:
                     if len(head) < MAX_CHARS and self._claim(head + "."):
                         self._wordings[opening.source] += 1
                         return CompiledReason(head + ".", (lead.id,))
                     continue
-                tail_variant, tail_values = slot_values(companion)
+                tail_variant, tail_values = variant_of(companion.kind, companion.value), slot_values(companion)
                 for ending in self._rotated(self._config.wordings[companion.kind, tail_variant].tails, draw >> 8):
                     text = head + ending.render(tail_values) + "."
                     if len(text) <= AIM_CHARS and self._claim(text):
@@ -120,6 +123,10 @@ class _SlateText:
                         self._tails[companion.kind] += 1
                         return CompiledReason(text, (lead.id, companion.id))
         return None
+
+    def _openings(self, templates: Sequence[Template], draw: int, prefix: str) -> list[Template]:
+        """As `_rotated`; after the disclosure, which ends in a colon, wordings with another colon come last."""
+        return sorted(self._rotated(templates, draw), key=lambda t: bool(prefix) and ": " in t.source)
 
     def _rotated(self, templates: Sequence[Template], draw: int) -> list[Template]:
         """The wordings from a drawn one on, those that the slate has used less before the others."""
@@ -178,100 +185,3 @@ def _opening(template: Template, values: Mapping[str, str], *, lower: bool) -> s
     text = template.render(values)
     literal = template.parts[0][0]
     return literal[0].lower() + text[1:] if lower and literal else text
-
-
-def slot_values(evidence: Evidence) -> tuple[str, dict[str, str]]:
-    """The variant of a fact, and its slots as a sentence says them; all from `value`, nothing from elsewhere."""
-    value = evidence.value
-    slots: dict[str, str] = {}
-    match evidence.kind:
-        case "price_vs_budget":
-            slots = _amounts(value, "price", "budget", "under")
-            return ("equal" if value["under_minor"] == 0 else "under"), slots
-        case "price_vs_category":
-            slots = _amounts(value, "price", "median", "below") | {
-                "products": counted(_int(value, "n"), "product"),
-                "category": _text(value, "category") if value["category"] is not None else "its category",
-            }
-            if "percent" in value:
-                slots["percent"] = f"{_int(value, 'percent')}%"
-            return _text(value, "standing"), slots
-        case "discount":
-            slots = _amounts(value, "price", "reference", "saved") | {
-                "percent": f"{_int(value, 'percent')}%",
-                "window": counted(_int(value, "window_days"), "day"),
-            }
-        case "promotion":
-            slots["title"] = f"“{_text(value, 'title')}”"
-            if "percent" in value:
-                slots["percent"] = f"{_int(value, 'percent')}%"
-            if "until" in value:
-                slots["until"] = spoken_day(_text(value, "until"))
-            return "_".join(part for part in ("percent", "until") if part in value) or "plain", slots
-        case "bought_together":
-            slots = {"partner": f"“{_text(value, 'partner')}”", "orders": counted(_int(value, "orders"), "order")}
-            if "did" in value:
-                slots["did"] = _text(value, "did")
-            return _text(value, "source"), slots
-        case "same_brand" | "category_affinity":
-            slot = "brand" if evidence.kind == "same_brand" else "category"
-            slots[slot] = _text(value, slot)
-            if "seen" in value:
-                slots |= {"seen": f"“{_text(value, 'seen')}”", "did": _text(value, "did")}
-                return "recent", slots
-        case "attribute_match":
-            return _text(value, "stated"), {"value": _text(value, "value")}
-        case "rating":
-            slots = {
-                "rating": _text(value, "rating"),
-                "scale": str(_int(value, "scale")),
-                "shoppers": counted(_int(value, "count"), "shopper"),
-            }
-        case "trending":
-            slots = {
-                "rank": str(_int(value, "rank")),
-                "products": counted(_int(value, "n"), "product"),
-                "category": _text(value, "category") if value["category"] is not None else "its category",
-                "window": counted(_int(value, "window_days"), "day"),
-            }
-            return ("first" if value["rank"] == 1 else "ranked"), slots
-        case "new_arrival" | "back_in_stock":
-            slots["since"] = spoken_day(_text(value, "since"))
-        case "low_stock":
-            slots = {"left": str(_int(value, "left")), "pieces": counted(_int(value, "left"), "piece")}
-        case "query_match":
-            quoted = [f"“{term}”" for term in _texts(value, "terms")]
-            slots["terms"] = _joined(quoted)
-            slots["where"] = f"its {_joined(_texts(value, 'fields'))}"
-            return ("full" if value["all"] else "part"), slots
-    return "plain", slots
-
-
-def _amounts(value: Mapping[str, object], *names: str) -> dict[str, str]:
-    return {name: money(_int(value, f"{name}_minor"), _text(value, "currency")) for name in names}
-
-
-def _int(value: Mapping[str, object], key: str) -> int:
-    number = value[key]
-    if not isinstance(number, int):
-        raise TypeError(f"evidence value {key!r} is {number!r}, not a whole number")
-    return number
-
-
-def _text(value: Mapping[str, object], key: str) -> str:
-    text = value[key]
-    if not isinstance(text, str):
-        raise TypeError(f"evidence value {key!r} is {text!r}, not a text")
-    return text
-
-
-def _texts(value: Mapping[str, object], key: str) -> list[str]:
-    texts = value[key]
-    if not isinstance(texts, (list, tuple)):
-        raise TypeError(f"evidence value {key!r} is {texts!r}, not a list of texts")
-    return [str(text) for text in texts]
-
-
-def _joined(words: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

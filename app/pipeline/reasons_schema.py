@@ -103,6 +103,7 @@ class Thresholds(_Strict):
 class WordingsSpec(_Strict):
     """Ways to say one variant: `lead` begins a sentence, `tail` goes on after a lead of another theme."""
 
+    strength: int | None = Field(default=None, ge=0, le=100)  # None = that of the kind
     lead: tuple[Wording, ...] = Field(min_length=MIN_LEADS, strict=False)
     tail: tuple[Wording, ...] = Field(default=(), strict=False)
 
@@ -165,7 +166,7 @@ class ReasonConfig:
 
     thresholds: Thresholds
     sensitivity: Sensitivity
-    strength: Mapping[EvidenceKind, int]
+    strength: Mapping[tuple[EvidenceKind, str], int]  # by kind and variant, 0..100
     wordings: Mapping[tuple[EvidenceKind, str], Wordings]
     fallback: tuple[Template, ...]
     disclosure: str
@@ -197,15 +198,17 @@ def build_config(spec: ReasonsSpec) -> ReasonConfig:
     for problem in problems(spec):
         raise ValueError(f"{'.'.join(map(str, problem.path))}: {problem.message}")
     wordings: dict[tuple[EvidenceKind, str], Wordings] = {}
+    strength: dict[tuple[EvidenceKind, str], int] = {}
     for kind in KINDS:
         for variant, said in spec.kinds[kind].variants.items():
+            strength[kind, variant] = spec.kinds[kind].strength if said.strength is None else said.strength
             wordings[kind, variant] = Wordings(
                 leads=tuple(parse_template(w) for w in said.lead), tails=tuple(parse_template(w) for w in said.tail)
             )
     return ReasonConfig(
         thresholds=spec.thresholds,
         sensitivity=_sensitivity(spec),
-        strength={kind: spec.kinds[kind].strength for kind in KINDS},
+        strength=strength,
         wordings=wordings,
         fallback=tuple(parse_template(w) for w in spec.fallback),
         disclosure=spec.disclosure,

@@ -276,9 +276,9 @@ class Reader:
             text = self.check(text, r"over the last (\d+) days", [str(trend.window_days)])
             if re.search(r"\b[Ff]irst|[Ff]astest|[Tt]op of", text) and trend.rank != 1:
                 self.wrong.append("not the first")
-        if re.search(r"the (?:lowest|least expensive)[^;]* of the \d+ products|None of the", text, re.I):
-            if any(p <= price for p in prices[:-1]):
-                self.wrong.append("not the lowest price")
+        superlative = re.search(r"the (?:lowest|least expensive)[^;]* of the \d+ products|None of the", text, re.I)
+        if superlative and any(p <= price for p in prices[:-1]):
+            self.wrong.append("not the lowest price")
         if "half of the" in text and 2 * pricier < len(prices):
             self.wrong.append("not cheaper than half")
         text = self.check(
@@ -302,7 +302,7 @@ class Reader:
                 self.wrong.append(f"rating {match[1]} for {rating}")
             text = text.replace(match[0], "")
         text = self.among(text, rf"[Uu]ntil {DATE}", last_days)
-        moments = {"stock": item.restocked_at, "new|range|arrival|Joined|Added": item.created_at}
+        moments = {"stock|again": item.restocked_at, "new|range|arrival|Joined|Added": item.created_at}
         for words, moment in moments.items():
             text = self.check(text, rf"(?i:{words})[^;]* (?:since|on|of) {DATE}", [self.day(moment)])
         text = self.check(text, r"(\d+)(?: pieces?)? left|only (\d+) piece", [str(item.stock)])
