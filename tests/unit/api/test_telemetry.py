@@ -1,0 +1,67 @@
+"""Logs and timing."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from app.telemetry import configure_logging, server_timing
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+def test_server_timing_keeps_the_order_and_drops_odd_names() -> None:
+    """A name that is no header token can't break the header."""
+    assert (
+        server_timing({"profile": 1.25, "bad name": 1.0, "x,y": 1.0, "total": 10.0})
+        == "profile;dur=1.2, total;dur=10.0"
+    )
+    assert server_timing({}) == ""
+
+
+def test_every_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours and the standard library's, with the request id on both, written once however often it is set up."""
+    configure_logging()
+    configure_logging()
+    structlog.contextvars.bind_contextvars(request_id="r1")
+    structlog.get_logger("app.x").warning("something", part="index")
+    logging.getLogger("library").error("broken\nin two lines")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["level"], line["request_id"]) for line in lines] == [
+        ("something", "warning", "r1"),
+        ("broken\nin two lines", "error", "r1"),
+    ]
+    assert lines[0]["part"] == "index"
+
+
+def test_an_exception_is_logged_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its trace, and without the server's second copy of it."""
+    configure_logging()
+    error = RuntimeError("boom")
+    structlog.get_logger("app.x").error("unexpected_error", exc_info=error)
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
+    [line] = capsys.readouterr().err.splitlines()
+    assert "boom" in json.loads(line)["exception"]
+
+
+def test_a_person_can_read_the_console_style(capsys: pytest.CaptureFixture[str]) -> None:
+    """Text, one line."""
+    configure_logging(style="console", level="WARNING")
+    structlog.get_logger("app.x").warning("something")
+    structlog.get_logger("app.x").info("unimportant")
+    shown = capsys.readouterr().err
+    assert "something" in shown
+    assert "unimportant" not in shown
