@@ -144,14 +144,12 @@ class _SlateText:
     def _fallback(self, item: ItemEvidence, prefix: str, draw: int) -> CompiledReason:
         values = self._names(item)
         usable = [t for t in self._config.fallback if t.slots <= values.keys()]
-        # The more it names, the more a sentence says; the plain ones are for items of which little is known.
-        usable.sort(key=lambda t: -len(t.slots))
-        for count in sorted({len(t.slots) for t in usable}, reverse=True):
-            for template in self._rotated([t for t in usable if len(t.slots) == count], draw):
-                text = prefix + _opening(template, values, lower=bool(prefix)) + "."
-                if len(text) <= MAX_CHARS and self._claim(text):
-                    self._wordings[template.source] += 1
-                    return CompiledReason(text, ())
+        naming = self._rotated([t for t in usable if t.slots], draw)
+        for template in (*naming, *self._rotated([t for t in usable if not t.slots], draw)):
+            text = prefix + _opening(template, values, lower=bool(prefix)) + "."
+            if len(text) <= MAX_CHARS and self._claim(text):
+                self._wordings[template.source] += 1
+                return CompiledReason(text, ())
         # Everything sayable has been said of an item that looks the same: only its id is its own.
         reference = plain(item.product_id, 40) or f"{draw:x}"[:12]
         text = f"{prefix}{reference}, from our current range."
