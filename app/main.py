@@ -73,10 +73,9 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         application = application_factory()
-        # Before start(): a key in both lists must stop the server while nothing has been opened yet.
-        app.state.api = _context(application)
-        app.state.application = application
         try:
+            app.state.api = _context(application)  # first: keys that contradict each other are found at once
+            app.state.application = application
             await application.start()
             if app.state.api.keys.empty:
                 structlog.get_logger(__name__).warning(
