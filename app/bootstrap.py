@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
+from pydantic import TypeAdapter
 
 from app.adapters.clock import AsOfClock
 from app.adapters.embedder_onnx import OnnxEmbedder
@@ -20,7 +21,7 @@ from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.domain.catalog import Snapshot
 from app.domain.errors import EmbedderUnavailable, RulesError
-from app.domain.interactions import Consent
+from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
@@ -28,6 +29,8 @@ from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
 REQUEST_THREADS = 4
 """Requests in work at a time; more would only take turns on the cores (docs/decisions/001)."""
@@ -163,9 +166,9 @@ def open_embedder(settings: Settings) -> tuple[str | None, OnnxEmbedder | None]:
 def consent_of(setting: str) -> Consent:
     """Reads "full,true" and its like. Raises ValueError for anything else."""
     level, _, llm = setting.partition(",")
-    if level not in ("none", "session", "full") or llm not in ("true", "false"):
+    if llm not in ("true", "false"):
         raise ValueError(f"{setting!r} is no consent; write none, session or full, a comma, and true or false")
-    return Consent(personalization=level, llm_processing=llm == "true")
+    return Consent(personalization=_LEVEL.validate_python(level), llm_processing=llm == "true")
 
 
 def refuse_dangling(rules: Rules, snapshot: Snapshot) -> None:

@@ -17,10 +17,17 @@ _READY_MADE = 300
 
 
 class VectorMatrix(Protocol):
-    """Item vectors with their ids; `matrix` has the shape (n, d), rows of unit length."""
+    """Item vectors with their ids."""
 
-    product_ids: tuple[str, ...]
-    matrix: NDArray[np.float32]
+    @property
+    def product_ids(self) -> tuple[str, ...]:
+        """Product of each row."""
+        ...
+
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """Rows of unit length, shape (n, d)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

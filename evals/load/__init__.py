@@ -1,0 +1,1 @@
+"""Latency, memory and start-up figures that a command reproduces."""
