@@ -151,7 +151,8 @@ class _SlateText:
                 self._wordings[template.source] += 1
                 return CompiledReason(text, ())
         # Everything sayable has been said of an item that looks the same: only its id is its own.
-        reference = plain(item.product_id, 40) or f"{draw:x}"[:12]
+        own = plain(item.product_id, 40) if self._config.sensitivity.speakable(item.product_id) else ""
+        reference = own or f"{draw:x}"[:12]
         text = f"{prefix}{reference}, from our current range."
         while not self._claim(text):
             text = f"{prefix}{reference} ({len(self._texts)}), from our current range."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -71,6 +71,9 @@ SENSITIVE = re.compile(
     r"|profit|cure|best|senior\w*|age|gender)\b"
 )
 
+SENSITIVE_ITEM = re.compile(r"Health|Baby|Bible|Debt|Pregnancy|Blood|Nappy|medical")
+BEHAVIOUR = {"bought_together", "same_brand", "category_affinity", "attribute_match", "query_match", "trending"}
+
 
 @dataclass(frozen=True)
 class Case:
@@ -98,6 +101,8 @@ def make_slate(rng: random.Random) -> SlateCase:
     """A random shopper, request and slate of 1 to 12 items, compiled."""
     currency = rng.choice(["EUR", "EUR", "JPY", "KWD"])
     products = [make_product(rng, f"p{i}") for i in range(40)]
+    if rng.random() < 0.1:  # twins, of which nearly the same is true
+        products = [replace(products[0], product_id=p.product_id) for p in products]
     shopper = make_shopper(rng, products)
     query = rng.choice([None, None, *QUERIES])
     request = RequestFacts(
@@ -305,7 +310,11 @@ class Reader:
         moments = {"stock|again": item.restocked_at, "new|range|arrival|Joined|Added": item.created_at}
         for words, moment in moments.items():
             text = self.check(text, rf"(?i:{words})[^;]* (?:since|on|of) {DATE}", [self.day(moment)])
-        text = self.check(text, r"(\d+)(?: pieces?)? left|only (\d+) piece", [str(item.stock)])
+        text = self.check(
+            text,
+            r"(\d+)(?: pieces?)? left|only (\d+) piece",
+            [str(item.stock) if item.stock and item.stock <= 5 else None],
+        )
         if re.search(r"[\d%]", text):
             self.wrong.append(f"unaccounted figure in {text!r}")
 
@@ -366,6 +375,8 @@ def check_slates(n_sentences: int, seed: int) -> None:
             said = said.replace("50% cheaper, best price", "")  # a seller's name, quoted as such
             assert not SENSITIVE.search(said), said
             assert not re.search(r"98765|[<>\u200b\u202e{}]|www", said), said
+            if SENSITIVE_ITEM.search(f"{case.item.name} {case.item.category} {case.item.tags}"):
+                assert not BEHAVIOUR & {e.kind for e in case.evidence}, case.item
             assert "98765" not in str([e.value for e in case.evidence])
 
 
