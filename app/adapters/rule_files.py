@@ -7,6 +7,7 @@ catalogue by `check_references`, once there is one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ from app.pipeline.rules_schema import (
 )
 
 MAX_FILE_BYTES = 256 * 1024
-_NEAR = 60.0  # rapidfuzz ratio; "minn" → "min" has 86, unrelated words of this vocabulary stay under 55
+_NEAR = 68.0  # rapidfuzz ratio; "minn" → "min" has 86, unrelated words seldom reach 65
 _SLIP = 85.0  # so near that it can only be a spelling mistake
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -213,70 +214,68 @@ def _parse(content: bytes, name: str, model: type[_Model]) -> tuple[_Model, Any,
 
 def _explained(detail: ErrorDetails, model: type[BaseModel], data: Any, file: RulesFile) -> tuple[int, str]:
     """(line, message) of one validation error."""
-    location, where = _in_file(detail["loc"], data)
-    context = detail.get("ctx", {})
-    key = location[-1] if location else ""
-    kind = detail["type"]
+    kind, loc, context = detail["type"], detail["loc"], detail.get("ctx", {})
+    location = _in_file(loc, data)
+    key, where = _described((*location, loc[-1]) if kind == "missing" else location, data)
+    given = str(detail["input"])[:80]
     if kind == "extra_forbidden":
-        text = f'unknown key "{key}"{where}{_meant(str(key), _keys_at(model, detail["loc"][:-1]))}'
+        text = f'unknown key "{key}"{where}{_meant(key, _keys_at(model, loc[:-1]))}'
     elif kind == "missing":
-        text = f'the key "{detail["loc"][-1]}" is missing{where}'
-    elif kind in {"union_tag_invalid", "union_tag_not_found"}:
-        types = re.findall(r"'([^']+)'", str(context.get("expected_tags", ""))) or _tags_at(model, detail["loc"])
-        if kind == "union_tag_invalid":
-            location = (*location, "type")
-            text = f'unknown rule type "{context["tag"]}"{_meant(str(context["tag"]), types) or _one_of(types)}'
-        else:
-            text = f'a rule without "type"{_one_of(types)}'
+        text = f'the key "{key}" is missing{where}'
+    elif kind == "union_tag_invalid":
+        location, tag, types = (*location, "type"), str(context["tag"]), _tags_at(model, loc)
+        text = f'unknown rule type "{tag}"{_meant(tag, types) or _one_of(types)}'
+    elif kind == "union_tag_not_found":
+        text = f'a rule without "type"{_one_of(_tags_at(model, loc))}'
     elif kind == "literal_error":
         choices = re.findall(r"'([^']+)'", str(context["expected"]))
-        given = str(detail["input"])
-        text = f'unknown {key} "{given[:80]}"{where}{_meant(given, choices) or _one_of(choices)}'
+        text = f'unknown {key} "{given}"{where}{_meant(given, choices) or _one_of(choices)}'
         if not choices:
-            text = f"{key}{where} must be {context['expected']}, not {given[:80]}"
+            text = f"{key}{where} must be {context['expected']}, not {given}"
+    elif kind == "string_pattern_mismatch":  # only ids have a pattern
+        text = f"{key}{where} must be small letters, digits, - and _, at most 64 of them"
+    elif kind == "value_error":
+        text = f"{key}{where}: {context['error']}"
+    elif kind == "tuple_type":
+        text = f"{key}{where} must be a list, each element behind a dash, or []; not {given!r}"
+    elif kind in {"dict_type", "model_type", "model_attributes_type"}:
+        text = f"{key}{where} must be keys and values, not {given!r}"
     else:
-        message = detail["msg"].removeprefix("Value error, ")
-        text = f"{key}{where}: {message[:1].lower()}{message[1:]}, not {str(detail['input'])[:80]!r}"
-        if kind == "value_error":
-            text = f"{key}{where} {message}"
+        text = f"{key}{where}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {given!r}"
     line_of = file.at(location)
     return int(line_of.rpartition(":")[2]), f"{line_of}: {text}"
 
 
-def _in_file(loc: Sequence[str | int], data: Any) -> tuple[Location, str]:
-    """pydantic's location without the parts that are not in the file (union tags, "[key]"), and " in rule x"."""
+def _in_file(loc: Sequence[str | int], data: Any) -> Location:
+    """pydantic's location without the parts that are not in the file: union tags, "[key]", a missing key."""
     location: list[str | int] = []
-    where = ""
     here = data
     for part in loc:
-        inside = (isinstance(here, dict) and part in here) or (
-            isinstance(here, tuple) and isinstance(part, int) and part < len(here)
-        )
-        if not inside:
-            continue
-        here = here[part]
-        location.append(part)
-        if isinstance(here, dict):
-            named = here.get("id", here.get("type"))
-            if isinstance(part, int) and isinstance(named, str):
-                where = f" in {'promotion' if location[0] == 'promotions' else 'rule'} {named}"
-            elif isinstance(part, str) and not where and len(location) < len(loc):
-                where = f' in "{part}"'
-    return tuple(location), where
+        if part in here if isinstance(here, dict) else isinstance(here, tuple) and isinstance(part, int):
+            here = here[part]
+            location.append(part)
+    return tuple(location)
+
+
+def _described(location: Location, data: Any) -> tuple[str, str]:
+    """What a value is called, and where it is: ("min", " in rule min_margin"), ("click", ' in "signals"')."""
+    keys = [part for part in location if isinstance(part, str)]
+    element = data[location[0]][location[1]] if len(location) > 1 and isinstance(location[1], int) else None
+    if isinstance(element, dict):
+        rule = f"{'promotion' if location[0] == 'promotions' else 'rule'} {element.get('id', element.get('type'))}"
+        return (rule, "") if len(location) == 2 else (keys[-1], f" in {rule}")
+    return keys[-1], f' in "{keys[-2]}"' if len(keys) > 1 else ""
 
 
 def _keys_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
     """The keys that the model at a pydantic location knows."""
-    here: Any = model
-    for part in loc:
-        here = _step(here, part)
+    here = _bare(functools.reduce(_step, loc, model))
     return [f.alias or n for n, f in here.model_fields.items()] if _is_model(here) else []
 
 
 def _tags_at(model: type[BaseModel], loc: Sequence[str | int]) -> list[str]:
-    here: Any = model
-    for part in loc:
-        here = _step(here, part)
+    """The `type`s of the union at a pydantic location."""
+    here = functools.reduce(_step, loc, model)
     return [get_args(m.model_fields["type"].annotation)[0] for m in get_args(_bare(here)) if _is_model(m)]
 
 

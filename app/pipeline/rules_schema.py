@@ -38,13 +38,13 @@ BUILT_IN: Mapping[str, PublicReason] = {
 
 def _category_path(value: str) -> str:
     if not category_key(value):
-        raise ValueError("is not a category path; write it like Electronics > Headphones")
+        raise ValueError(f"{value!r} is not a category path; write it like A > B")
     return value
 
 
 def _plain_title(value: str) -> str:
     if value != value.strip() or not value.isprintable():
-        raise ValueError("has spaces around it, line breaks or control characters")
+        raise ValueError(f"{value!r} has spaces around it, line breaks or control characters")
     return value
 
 
@@ -54,9 +54,9 @@ def _day(value: object) -> object:
         try:
             return dt.date.fromisoformat(value)
         except ValueError as error:
-            raise ValueError(f"is not a day: {value[:40]!r}; write 2026-10-31") from error
+            raise ValueError(f"{value[:40]!r} is not a day; write 2026-10-31") from error
     if value is not None and (isinstance(value, dt.datetime) or not isinstance(value, dt.date)):
-        raise ValueError(f"is not a day: {str(value)[:40]!r}; write 2026-10-31")
+        raise ValueError(f"{str(value)[:40]!r} is not a day; write 2026-10-31")
     return value
 
 
@@ -260,7 +260,7 @@ class FactorWeights(_Strict):
     @model_validator(mode="after")
     def _check_sum(self) -> FactorWeights:
         if sum(self.as_mapping().values()) <= 0:
-            raise ValueError("are all 0; give at least one factor a weight above 0")
+            raise ValueError("all 0; give at least one factor a weight above 0")
         return self
 
     def as_mapping(self) -> Mapping[str, float]:
