@@ -1,0 +1,64 @@
+"""What sells, and what sells faster than before: scores without a person."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from app.adapters.baseline.matrix import Signals, rows_between, strongest
+from app.domain.interactions import KINDS, InteractionLog
+from app.pipeline.decay import DAY_S
+
+TREND_DAYS = 7.0
+TREND_BEFORE_DAYS = 28.0
+TREND_PRIOR = 3.0
+"""Imagined shoppers in the denominator of trend: three real ones in a week are not yet news."""
+
+
+def _actor_strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:
+    """Strength in 0..1 of each actor's interest in each product; a row without an actor is an actor of its own.
+
+    One buyer of a thousand pieces in fifty orders counts as one strong interaction at most.
+    """
+    weight = np.zeros(len(KINDS))
+    for code, kind in enumerate(KINDS):
+        if kind in signals:
+            weight[code] = signals[kind].weight / strongest(signals)
+    actor = log.actor.astype(np.int64)
+    untied = np.flatnonzero(actor < 0)
+    actor[untied] = log.n_actors + np.arange(len(untied))
+    matrix = sp.csc_matrix(
+        (weight[log.kind] * fade, (actor, log.product)),
+        shape=(log.n_actors + len(untied), len(log.product_ids)),
+    )
+    matrix.sum_duplicates()
+    np.clip(matrix.data, 0.0, 1.0, out=matrix.data)
+    return matrix
+
+
+def _scaled(score: NDArray[np.float64]) -> NDArray[np.float32]:
+    best = float(score.max()) if len(score) else 0.0
+    return (score / best if best > 0 else np.zeros_like(score)).astype(np.float32)
+
+
+def popularity(log: InteractionLog, now: float, signals: Signals, half_life_days: float) -> NDArray[np.float32]:
+    """Decayed distinct actors per product, each counted by its strongest evidence; shape (n_products,), maximum 1."""
+    fade = np.exp2(-np.maximum(0.0, now - log.timestamp) / DAY_S / half_life_days)
+    return _scaled(np.asarray(_actor_strength(log, fade, signals).sum(axis=0)).ravel())
+
+
+def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float32]:
+    """How much faster a product is taken up in the last 7 days than in the 28 before; shape (n_products,), maximum 1.
+
+    (recent - expected) / sqrt(recent + expected + prior), where expected is the earlier weekly rate and both count
+    distinct actors: roughly standard deviations of a Poisson difference, so small counts can't lead. Falling is 0.
+    """
+    turn = now - TREND_DAYS * DAY_S
+    counts = []
+    for start, end in ((turn, np.inf), (turn - TREND_BEFORE_DAYS * DAY_S, turn)):
+        part = rows_between(log, start, end)
+        counts.append(np.asarray(_actor_strength(part, np.ones(len(part)), signals).sum(axis=0)).ravel())
+    recent, expected = counts[0], counts[1] * TREND_DAYS / TREND_BEFORE_DAYS
+    growth = (recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)
+    return _scaled(np.maximum(0.0, growth))
