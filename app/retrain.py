@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from app.adapters.baseline.training import TrainReport
@@ -30,6 +31,33 @@ class Retrained:
     seconds_reading: float
     seconds_training: float
 
+    def lines(self) -> Iterator[str]:
+        """What a person wants to know, a line each."""
+        index, quality = self.index, self.model.quality
+        if index is not None:
+            yield (
+                f"Embedded {index.embedded:,} of {index.products:,} products in {index.seconds_embedding:.1f} s; "
+                f"vector index {index.vector_index} in {index.seconds_indexing:.1f} s."
+            )
+        if self.index_problem is not None:
+            yield f"Not indexed: {self.index_problem}"
+        window = self.model.window
+        yield (
+            f"Trained on {window.events:,} events of {window.actors:,} shoppers and {window.products:,} products "
+            f"in {self.seconds_training:.1f} s."
+        )
+        blend = quality.novel.get("blend")
+        if blend is not None and quality.novel_interval is not None:
+            low, high = quality.novel_interval
+            others = ", ".join(f"{n} {v:.4f}" for n, v in quality.novel.items() if v is not None and n != "blend")
+            yield (
+                f"NDCG@10 on the last slice, {quality.actors:,} shoppers, new products only: {blend:.4f} "
+                f"[{low:.4f}, {high:.4f}]; {others}."
+            )
+        else:
+            yield "Too few interactions to measure quality: the shipped blend is used."
+        yield self.model.message
+
 
 def retrain(
     settings: Settings, *, tune: bool, force: bool, embed: bool = True, progress: Progress | None = None
@@ -52,7 +80,7 @@ def retrain(
             now=AsOfClock(settings.as_of, store.last_event_at).now(),
             tune=tune,
             force=force,
-            progress=progress,
+            progress=progress if progress is not None else _silent,
         )
         return Retrained(model, index, problem, read - started, time.perf_counter() - read)
     finally:
@@ -67,3 +95,7 @@ def _embed(settings: Settings, store: SqlStore, progress: Progress | None) -> tu
     except EmbedderUnavailable as error:
         return None, str(error)
     return report, report.problem
+
+
+def _silent(label: str, done: int, total: int | None) -> None:
+    """Reports to nobody."""

@@ -52,6 +52,9 @@ def behaviour_sources(
         "trending": _ready(shelf.trending_rows, shelf.trend, READY_MADE_DEPTH),
         "new": Retrieved(shelf.new_rows[:NEW_DEPTH], _falling(len(shelf.new_rows[:NEW_DEPTH]))),
     }
+    if sum(len(source.rows) for source in sources.values()) < PERSONAL_DEPTH:
+        # Little is known (no model, a tiny shop): any product may be a candidate, so that rules can say why not.
+        sources["catalogue"] = Retrieved(shelf.catalogue_rows, _falling(len(shelf.catalogue_rows)))
     if around is not None:
         sources["context"] = _top(around, PERSONAL_DEPTH)
     bought = [row for row, kind in profile.strongest.items() if kind is EventKind.PURCHASE]

@@ -62,6 +62,7 @@ class Shelf:
     popular_rows: IntArray  # best first
     trending_rows: IntArray
     new_rows: IntArray  # newest first
+    catalogue_rows: IntArray  # best rated first, then in catalogue order: for a shop without behaviour
     trend_rank: IntArray  # 1-based rank within the product's category, 0 where it has no trend
     prices: Mapping[int, CategoryPrices] = field(default_factory=dict)  # category code → prices
 
@@ -112,6 +113,7 @@ def build_shelf(snapshot: Snapshot, model: BaselineModel | None, vectors: Vector
         popular_rows=_best(popularity),
         trending_rows=_best(trend),
         new_rows=_best(np.nan_to_num(snapshot.created_at, nan=0.0)),
+        catalogue_rows=_best(1.0 + np.nan_to_num(snapshot.rating_value * np.log1p(snapshot.rating_count), nan=0.0)),
         trend_rank=_rank_within(snapshot.category, trend),
         prices=_category_prices(snapshot),
     )

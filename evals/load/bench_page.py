@@ -46,7 +46,8 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
         result = measured[key]
         for i, (kind, ms) in enumerate(result["latency_ms"].items()):
             rest = f"{result['ready_s']:.1f} | {result['peak_mib']:.0f} | {TARGETS.get(key, '')}" if i == 0 else " | | "
-            yield f"| {name if i == 0 else ''} | {kind} | {ms['p50']:.1f} | {ms['p95']:.1f} | {ms['p99']:.1f} | {rest} |"
+            figures = " | ".join(f"{ms[p]:.1f}" for p in ("p50", "p95", "p99"))
+            yield f"| {name if i == 0 else ''} | {kind} | {figures} | {rest} |"
     yield ""
     yield "Median milliseconds per stage of a home request:"
     yield ""
