@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from app.pipeline.evidence_draft import Draft, Subject, counted, day_of, days_between, spoken_day
@@ -57,20 +57,23 @@ def _query(subject: Subject) -> Iterator[Draft]:
             matched[term] = where
     whole = " ".join(terms)
     if len(matched) == len(terms) and len(whole) <= _MAX_PHRASE and subject.config.sensitivity.speakable(whole):
-        value: dict[str, object] = {"terms": (whole,), "fields": tuple(dict.fromkeys(matched.values())), "all": True}
-        yield Draft("query_match", f"holds every word of your search “{whole}”", value | {"source": "request"})
+        value: dict[str, object] = {"terms": terms, "fields": tuple(dict.fromkeys(matched.values())), "all": True}
+        yield Draft("query_match", f"holds all of your search: {_quoted(terms)}", value | {"source": "request"})
         return
     # A bare number ("for 2") says nothing by itself; in a full match above it does ("phone 12").
     telling = [term for term in matched if len(term) >= 3 and not term.isdigit()][:MAX_TERMS]
     if telling:
         where_found = tuple(dict.fromkeys(matched[term] for term in telling))
-        quoted = ", ".join(f"“{term}”" for term in telling)
         value = {"terms": tuple(telling), "fields": where_found, "all": False}
         yield Draft(
             "query_match",
-            f"holds {quoted} of your search in its {' and '.join(where_found)}",
+            f"holds {_quoted(telling)} of your search in its {' and '.join(where_found)}",
             value | {"source": "request"},
         )
+
+
+def _quoted(terms: Sequence[str]) -> str:
+    return ", ".join(f"“{term}”" for term in terms)
 
 
 def _searched(subject: Subject) -> dict[str, frozenset[str]]:

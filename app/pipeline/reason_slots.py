@@ -15,7 +15,10 @@ def variant_of(kind: EvidenceKind, value: Mapping[str, object]) -> str:
     """The variant of a fact, one of SLOTS[kind]."""
     match kind:
         case "price_vs_budget":
-            return "equal" if value["under_minor"] == 0 else "under"
+            if value["under_minor"] == 0:
+                return "equal"
+            # Under half the budget, the distance says little about the choice: weaker, and worded without it.
+            return "far" if 2 * _int(value, "price_minor") < _int(value, "budget_minor") else "under"
         case "price_vs_category":
             return _text(value, "standing")
         case "promotion":

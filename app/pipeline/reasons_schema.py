@@ -30,6 +30,7 @@ SLOTS: Mapping[EvidenceKind, Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "price_vs_budget": {
             "under": frozenset({"price", "budget", "under"}),
+            "far": frozenset({"price", "budget", "under"}),
             "equal": frozenset({"price", "budget"}),
         },
         "price_vs_category": {

@@ -239,13 +239,15 @@ class Reader:
         prices = self.case.category_prices
         median = int(statistics.median(prices)) if prices else None
         less = lambda a, b: None if a is None or b is None else a - b  # noqa: E731
+        half = price if price is not None and budget is not None and price < budget / 2 else None
         under, below, saved = less(budget, price), less(median, price), less(ref, price)
         for pattern, *expected in [
             (rf"{MONEY} under your (?:budget of )?{MONEY}", under, budget),
             (rf"{MONEY} leaves {MONEY} of your {MONEY} budget", price, under, budget),
             (rf"leaves {MONEY} of your {MONEY} budget", under, budget),
             (rf"{MONEY} to spare", under),
-            (rf"budget of {MONEY}", budget),
+            (rf"(?:[Aa]t )?{MONEY},? (?:is )?less than half of your (?:budget of )?{MONEY}", half, budget),
+            (rf"(?:budget of|of your) {MONEY}", budget),
             (rf"exactly {MONEY}", budget),
             (rf"{MONEY},? (?:is )?exactly your budget", price if price == budget else None),
             (rf"{MONEY}, this meets your budget exactly", price if price == budget else None),
