@@ -156,17 +156,13 @@ def recommend(
     finally:
         application.shut()
     out.print(f"For {user}:", style="bold", markup=False, highlight=False)
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(justify="right", style="dim")
-    table.add_column(style="bold")
-    table.add_column(style="dim")
-    table.add_column(justify="right")
     for item in slate.items:
         product = products[item.product_id]
-        price = "" if product.price_minor is None else format_minor(product.price_minor, settings.currency)
-        table.add_row(str(item.position), product.name, product.category or "", f"{price} {settings.currency}")
-        table.add_row("", f"[default not bold]{_escaped(item.reason)}[/]", "", "")
-    out.print(table)
+        price = "no price" if product.price_minor is None else format_minor(product.price_minor, settings.currency)
+        where = "" if product.category is None else f", {product.category}"
+        line = f"{item.position:>3}  [bold]{_escaped(product.name)}[/] [dim]{price} {settings.currency}{_escaped(where)}[/]"
+        out.print(line, highlight=False)
+        out.print(f"     {_escaped(item.reason)}", highlight=False)
     left_out = ", ".join(f"{rule} {n}" for rule, n in slate.excluded.items()) or "nothing"
     out.print(
         f"{slate.candidates} candidates, left out by rule: {left_out}; {slate.strategy} ({slate.fallback_reason}), "

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
+from app.domain.deadline import Deadline
 from app.domain.imports import (
     Counts,
     FileFacts,
@@ -22,6 +23,7 @@ from app.domain.imports import (
     Written,
 )
 from app.domain.interactions import Consent, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import Slate
 
 Progress = Callable[[str, int, int | None], None]
@@ -250,6 +252,71 @@ class BaselineModel(Protocol):
         ...
 
 
+class ModelRun(Protocol):
+    """A model call that is under way. It goes on whoever stops waiting."""
+
+    def text(self) -> str:
+        """Everything received so far, decoded."""
+        ...
+
+    async def wait(self, timeout_s: float) -> ModelReply | None:
+        """The reply if it ends within the time, else None; cancelling the wait does not cancel the call."""
+        ...
+
+
+class ModelClient(Protocol):
+    """A language model behind a provider."""
+
+    model: str
+
+    def refusal(self) -> Literal["circuit_open", "overloaded"] | None:
+        """Why a call would not be made now, None when it would."""
+        ...
+
+    def start(self, call: ModelCall, deadline: Deadline, on_end: Callable[[ModelReply], None]) -> ModelRun:
+        """Starts a call at once and returns without waiting; `on_end` gets its reply exactly once, whatever happens.
+
+        Args: deadline: when the caller stops waiting; it bounds retries, not the call itself (at most 8 s).
+        """
+        ...
+
+    async def close(self) -> None:
+        """Waits at most 8 s for running calls, then ends."""
+        ...
+
+
+class Ledger(Protocol):
+    """A durable row per model call, and the daily budget. Any process of one machine may use the same ledger."""
+
+    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
+        """Writes the pending row if spent + reserved + worst case fits the day's budget; False = exhausted."""
+        ...
+
+    def settle(self, call_id: str, row: LedgerRow) -> None:
+        """Replaces the pending row by the final one and frees the reservation. Idempotent."""
+        ...
+
+    def spent_usd(self, day: str) -> tuple[float, float]:
+        """(settled, reserved) US dollars of a UTC day."""
+        ...
+
+
+class OrderCache(Protocol):
+    """Complete model answers by key. Loses entries rather than failing a request."""
+
+    def get(self, key: str) -> tuple[StoredOrder, float] | None:
+        """The answer and its age in seconds; None when absent, older than `CACHE_STALE_S`, or unreadable."""
+        ...
+
+    def put(self, key: str, order: StoredOrder) -> None:
+        """Queues the answer for writing and returns at once."""
+        ...
+
+    def drop(self, shopper_key: str) -> None:
+        """Forgets the answers made for one pseudonymous shopper."""
+        ...
+
+
 class Clock(Protocol):
     """The only wall clock of the service (AS_OF)."""
 
@@ -264,7 +331,11 @@ __all__ = [
     "Clock",
     "Embedder",
     "ImportStore",
+    "Ledger",
     "LexicalIndex",
+    "ModelClient",
+    "ModelRun",
+    "OrderCache",
     "Progress",
     "ShopFile",
     "ShopFolder",

@@ -1,0 +1,122 @@
+"""One call of a language model: what goes out, what comes back, what it cost, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.domain.ranking import Placement
+
+Purpose = Literal["rerank", "chat", "warm_up"]
+
+CallOutcome = Literal[
+    "complete",  # the reply ended by itself
+    "cut",  # the stream broke or stopped at a length limit; what came before counts
+    "timeout",
+    "rate_limited",
+    "refused",  # content filter, refusal field
+    "empty",
+    "too_large",  # more than the byte cap
+    "malformed",  # not an answer of the protocol: HTML with 200, wrong content type, another model's name
+    "unauthorized",  # 400, 401, 403, 404, 413, context overflow: configuration, never retried
+    "provider_error",  # 5xx after the one retry, connection or TLS failure
+]
+"""How a call ended. Each maps to one fallbackReason (pipeline/fusion or the rerank stage decides)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """What goes out."""
+
+    call_id: str  # unique; the ledger's key
+    request_id: str
+    purpose: Purpose
+    placement: Placement
+    prompt_id: str  # "rerank/v1"
+    prompt_hash: str  # hash of the prompt file's content
+    messages: tuple[Message, ...]
+    max_output_tokens: int
+    schema: Mapping[str, object] | None = None  # strict JSON schema of the reply, None for free text
+    schema_name: str = "reply"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and cost of one call. `cost_usd` None = the price is unknown; unknown is never 0."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0  # of the input tokens
+    cost_usd: float | None = None
+    estimated: bool = False  # the provider sent no usable figures
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """How a call ended. `text` is everything that was received, decoded, at most the byte cap."""
+
+    outcome: CallOutcome
+    text: str
+    usage: Usage
+    model: str  # as the provider names it, else as configured
+    seconds: float
+    seconds_to_first: float | None = None  # first content; None when there was none
+    detail: str = ""  # for logs: status code, exception type; never provider text
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One model call, durable. Times are epoch seconds, UTC, of the wall clock."""
+
+    call_id: str
+    at: float
+    day: str  # UTC, 2026-09-30: the day whose budget it counts against
+    request_id: str
+    purpose: Purpose
+    placement: Placement
+    model: str
+    prompt_id: str
+    prompt_hash: str
+    outcome: str  # a CallOutcome, or "pending" while it runs, or "lost" when the process died meanwhile
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    cost_usd: float | None = None
+    estimated: bool = False
+    seconds: float = 0.0
+    background: bool = False  # nobody waited for it any more when it ended
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileFact:
+    """A line about the shopper that a prompt may hold and a reason may cite: `u1 bought Iron Pan`."""
+
+    id: str  # "u1"
+    kind: Literal[
+        "budget", "interest", "style", "size", "category", "brand", "bought", "viewed", "query", "page", "cart"
+    ]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredOrder:
+    """What the cache keeps of a complete model answer. Prices, stock, rules and proofs are applied on every read."""
+
+    candidates: tuple[str, ...]  # product ids in baseline order, at most 24
+    order: tuple[str, ...]  # product ids as the model ranked them, only those that it emitted
+    prose: Mapping[str, str]  # product id → its sentence with citations, aliases replaced: "… [u2] … [rating]"
+    profile_facts: tuple[ProfileFact, ...] = ()  # the u-lines of that prompt
+    model: str = ""
+    prompt_id: str = ""
+    stored_at: float = 0.0  # epoch seconds of the wall clock
+    gate: str = ""
+    extra: Mapping[str, str] = field(default_factory=dict)
