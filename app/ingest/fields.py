@@ -47,6 +47,9 @@ def identifier(value: object) -> str:
 
     Raises: ValueError: a fraction (a file that lost leading zeros), empty, too long or with control characters.
     """
+    # First the usual case: an import asks this some times per row.
+    if type(value) is str and value.isalnum() and value.isascii() and len(value) <= MAX_ID:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -79,6 +82,8 @@ def number_text(value: float) -> str:
 
 def moment(value: object) -> float:
     """Epoch seconds of an ISO text, a number of seconds or milliseconds, or a datetime; UTC where no zone is given."""
+    if type(value) is float and _EARLIEST <= value <= _LATEST:  # as Parquet's come
+        return value
     if isinstance(value, str):
         value = _moment_from_text(value.strip())
     elif isinstance(value, datetime):

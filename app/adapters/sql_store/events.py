@@ -19,7 +19,7 @@ _FIELDS = (
 )
 _INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
 _KIND = {kind.value: kind for kind in EventKind}
-_CHUNK = 50_000
+_CHUNK = 2_000  # small, so that the garbage collector never walks many living rows
 
 
 def _newest_statement(has: tuple[bool, ...]) -> str:
