@@ -96,8 +96,8 @@ class ChromaIndex:
     def search(self, vector: NDArray[np.float32], k: int) -> tuple[Sequence[str], NDArray[np.float32]]:
         """Product ids and cosine similarities of the at most k nearest products, nearest first, ties by row.
 
-        Chroma finds the neighbours (recall@100 0.999 with these parameters); the similarities are computed from the
-        matrix, so they are the exact ones.
+        Chroma finds the neighbours, nearly all of them (docs/decisions/003-embedding.md); the similarities are computed
+        from the matrix, so they are the exact ones.
 
         Args:    vector: shape (dimensions,), of any length.
         Returns: nothing for k ≤ 0, an empty catalogue, and a vector that is zero or not finite.

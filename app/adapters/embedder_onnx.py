@@ -21,7 +21,7 @@ TOKENIZER = "tokenizer.json"
 MANIFEST = "manifest.json"
 MAX_CHARS = 20_000  # far beyond any model's token limit; bounds the work on a hostile text
 _WINDOW = 4_096  # texts tokenized at a time
-_BATCH_TOKENS = 4_096  # padded tokens per run of the graph
+_BATCH_TOKENS = 2_048  # padded tokens per run of the graph; more is no faster and costs memory
 _MAX_THREADS = 4
 
 

@@ -19,6 +19,7 @@ _RAW_CHARS = 20_000  # what is cleaned at all; bounds the work on a hostile text
 
 _MARKUP = re.compile(r"<[^<>]{0,300}>")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # Unicode category Cc
 _SPACE = re.compile(r"\s+")
 
 
@@ -87,8 +88,7 @@ def _clean(text: str | None, limit: int) -> str:
         return ""
     plain = _MARKUP.sub(" ", html.unescape(_MARKUP.sub(" ", text[:_RAW_CHARS])))
     plain = unicodedata.normalize("NFKC", _SURROGATE.sub(" ", plain))
-    plain = "".join(" " if unicodedata.category(char) == "Cc" else char for char in plain)
-    plain = _SPACE.sub(" ", plain).strip()
+    plain = _SPACE.sub(" ", plain.translate(_CONTROL)).strip()
     if len(plain) <= limit:
         return plain
     cut = plain.rfind(" ", limit * 3 // 4, limit + 1)
