@@ -160,8 +160,8 @@ def recommend(
         product = products[item.product_id]
         price = "no price" if product.price_minor is None else format_minor(product.price_minor, settings.currency)
         where = "" if product.category is None else f", {product.category}"
-        line = f"{item.position:>3}  [bold]{_escaped(product.name)}[/] [dim]{price} {settings.currency}{_escaped(where)}[/]"
-        out.print(line, highlight=False)
+        aside = _escaped(f"{price} {settings.currency}{where}")
+        out.print(f"{item.position:>3}  [bold]{_escaped(product.name)}[/] [dim]{aside}[/]", highlight=False)
         out.print(f"     {_escaped(item.reason)}", highlight=False)
     left_out = ", ".join(f"{rule} {n}" for rule, n in slate.excluded.items()) or "nothing"
     out.print(

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -21,16 +21,14 @@ from app.domain.interactions import Consent, Interaction, Shopper
 from app.domain.ranking import Explanation, Query, RankedItem, Slate
 from app.pipeline import explain
 from app.pipeline.candidates import FloatScores, Retrieved, content_vector, context_scores, personal_scores
-from app.pipeline.evidence import collect_evidence
-from app.pipeline.evidence_catalogue import query_terms
-from app.pipeline.facts import cited_ids, item_facts, request_facts, shopper_facts
+from app.pipeline.facts import cited_ids
 from app.pipeline.profile import Profile, allowed_ids, build_profile
 from app.pipeline.ranker import Ranking, rank
-from app.pipeline.reasons import ItemEvidence, compile_reasons
 from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, interests_text
 from app.pipeline.rules import CompiledRules
 from app.pipeline.shelf import Shelf
+from app.pipeline.slate_items import slate_items
 from app.ports import Clock, Embedder, LexicalIndex, ShopStore, VectorIndex
 
 log = structlog.get_logger(__name__)
@@ -237,55 +235,18 @@ class RecommendationService:
         return None if self._parts.embedder is None else self._parts.embedder.encode([text])[0]
 
     def _items(self, served: Served, ranking: Ranking, query: Query, now: float) -> tuple[RankedItem, ...]:
-        shelf = served.shelf
-        slate = ranking.composition
-        rows = slate.rows.tolist()
-        items = tuple(
-            RankedItem(shelf.snapshot.product_ids[row], position, relevance, promoted=promoted)
-            for position, (row, relevance, promoted) in enumerate(
-                zip(rows, slate.relevance.tolist(), slate.promoted.tolist(), strict=True), start=1
-            )
-        )
-        if query.reasons == "none" or not items:
-            return items
-        profile = ranking.profile
-        products = self._parts.store.products(cited_ids(rows, shelf, query, profile))
-        shopper = shopper_facts(profile, products, shelf)
-        request = request_facts(
+        parts = self._parts
+        rows = ranking.composition.rows.tolist()
+        cited = cited_ids(rows, served.shelf, query, ranking.profile)
+        return slate_items(
+            served.shelf,
+            served.rules,
+            ranking,
             query,
-            profile,
+            products=parts.store.products(cited),
+            config=parts.reasons,
             now=now,
-            currency=self._parts.currency,
-            query_terms=() if query.text is None else query_terms(query.text),
-        )
-        segments = profile.preferences.segments
-        found: list[ItemEvidence] = []
-        for item, row in zip(items, rows, strict=True):
-            product = products[item.product_id]
-            running = served.rules.promotions(row, now, segments)
-            facts = item_facts(row, shelf=shelf, query=query, profile=profile, products=products, promotions=running)
-            found.append(
-                ItemEvidence(
-                    product_id=product.product_id,
-                    name=product.name,
-                    evidence=collect_evidence(product, item.position, facts, shopper, request, self._parts.reasons),
-                    currency=self._parts.currency,
-                    brand=product.brand,
-                    category=product.category,
-                    price_minor=product.price_minor,
-                    promoted=item.promoted,
-                )
-            )
-        seed = query.user_id or query.anonymous_id or query.session_id or ""
-        reasons = compile_reasons(found, seed=seed, config=self._parts.reasons)
-        return tuple(
-            replace(
-                item,
-                reason=reason.text,
-                reason_source="template",
-                evidence=tuple(e for e in facts.evidence if e.id in reason.evidence_ids),
-            )
-            for item, reason, facts in zip(items, reasons, found, strict=True)
+            currency=parts.currency,
         )
 
     async def _in_thread(self, function: Callable[..., _T], *args: object, **kwargs: object) -> _T:

@@ -31,6 +31,8 @@ def _against_budget(subject: Subject, price: int) -> Iterator[Draft]:
         return
     if request.budget_source == "preferences" and not subject.shopper.personalised:
         return
+    if price * 100 < budget * subject.config.thresholds.min_budget_share_percent:
+        return  # true, but nobody is helped by a bar of chocolate that is 1,998 EUR under a budget
     under = budget - price
     rest = f"{subject.money(under)} under the budget of" if under else "exactly the budget of"
     yield Draft(

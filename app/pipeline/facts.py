@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from app.pipeline.evidence_facts import (
 )
 from app.pipeline.profile import Profile
 from app.pipeline.rules_schema import Promotion
+from app.pipeline.sensitivity import Sensitivity
 from app.pipeline.shelf import Shelf
 
 TREND_WINDOW_DAYS = 7
@@ -31,14 +33,19 @@ HISTORY_CITED = 50
 """The heaviest products of a history that a reason may name."""
 
 
-def shopper_facts(profile: Profile, products: Mapping[str, Product], shelf: Shelf) -> ShopperFacts:
-    """What a reason may say about the shopper.
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Products that a reason may name: records of `cited_ids`; one that is missing is not named."""
 
-    Args: products: records of `cited_ids`; a product that is missing is not cited.
-    """
+    products: Mapping[str, Product]
+    sensitivity: Sensitivity
+
+
+def shopper_facts(profile: Profile, records: Records, shelf: Shelf) -> ShopperFacts:
+    """What a reason may say about the shopper."""
     recent = []
     for row in profile.rows[:HISTORY_CITED].tolist():
-        product = products.get(shelf.snapshot.product_ids[row])
+        product = records.products.get(shelf.snapshot.product_ids[row])
         if product is not None:
             recent.append(
                 RecentProduct(
@@ -47,6 +54,7 @@ def shopper_facts(profile: Profile, products: Mapping[str, Product], shelf: Shel
                     interaction=profile.strongest[row],
                     category=product.category,
                     brand=product.brand,
+                    sensitive=records.sensitivity.sensitive_product(product),
                 )
             )
     return ShopperFacts(
@@ -81,14 +89,14 @@ def item_facts(
     shelf: Shelf,
     query: Query,
     profile: Profile,
-    products: Mapping[str, Product],
+    records: Records,
     promotions: Sequence[Promotion],
 ) -> ItemFacts:
-    """What is known about one item beyond its record. `products` holds the records that partners are named from."""
+    """What is known about one item beyond its record."""
     return ItemFacts(
         category_price=_category_price(row, shelf),
         trend=_trend(row, shelf),
-        partners=_partners(row, shelf, query, profile, products),
+        partners=_partners(row, shelf, query, profile, records),
         promotions=tuple(_active(promotion) for promotion in promotions),
     )
 
@@ -134,9 +142,7 @@ def _trend(row: int, shelf: Shelf) -> TrendRank | None:
     return TrendRank(category=shelf.snapshot.categories[code], rank=rank, n=group.n, window_days=TREND_WINDOW_DAYS)
 
 
-def _partners(
-    row: int, shelf: Shelf, query: Query, profile: Profile, products: Mapping[str, Product]
-) -> tuple[Partner, ...]:
+def _partners(row: int, shelf: Shelf, query: Query, profile: Profile, records: Records) -> tuple[Partner, ...]:
     """Products of page, cart or purchases that the item was bought together with, in that order, then by lift."""
     column = int(shelf.column_of_row[row])
     if shelf.model is None or column < 0:
@@ -146,7 +152,7 @@ def _partners(
         partner_row = int(shelf.row_of_column[partner_column])
         if partner_row < 0:
             continue
-        product = products.get(shelf.snapshot.product_ids[partner_row])
+        product = records.products.get(shelf.snapshot.product_ids[partner_row])
         source = _source(partner_row, product, query, profile)
         if product is None or source is None:
             continue
@@ -159,6 +165,7 @@ def _partners(
             source=name,
             category=product.category,
             interaction=profile.strongest.get(partner_row) if name == "history" else None,
+            sensitive=records.sensitivity.sensitive_product(product),
         )
         found.append((rank, -lift, partner))
     return tuple(partner for _, _, partner in sorted(found, key=lambda entry: entry[:2]))

@@ -103,7 +103,8 @@ def _rule_context(shelf: Shelf, query: Query, profile: Profile, context: IntArra
         cart=shelf.snapshot.rows(query.cart),
         anchor=anchor,
         filters=query.filters,
-        placement=query.placement,
+        # Whoever types a query gets what was asked for, wherever the box stands: caps for browsing don't apply.
+        placement=query.placement if query.text is None else "search",
         segments=stored.segments,
     )
 

@@ -83,6 +83,7 @@ class _Strict(BaseModel):
 class Thresholds(_Strict):
     """When a figure is worth saying. The bounds let a shop be stricter than shipped, never laxer."""
 
+    min_budget_share_percent: int = Field(default=25, ge=10, le=100)  # price_vs_budget: of the budget
     min_category_products: int = Field(default=8, ge=8)
     min_discount_percent: int = Field(default=5, ge=5, le=95)
     discount_max_age_days: int = Field(default=60, ge=1, le=365)

@@ -114,7 +114,7 @@ def build_shelf(snapshot: Snapshot, model: BaselineModel | None, vectors: Vector
         trending_rows=_best(trend),
         new_rows=_best(np.nan_to_num(snapshot.created_at, nan=0.0)),
         catalogue_rows=_best(1.0 + np.nan_to_num(snapshot.rating_value * np.log1p(snapshot.rating_count), nan=0.0)),
-        trend_rank=_rank_within(snapshot.category, trend),
+        trend_rank=_rank_within(snapshot.category, np.where(_counted(snapshot), trend, np.float32(0.0))),
         prices=_category_prices(snapshot),
     )
 
@@ -156,8 +156,13 @@ def _rank_within(category: IntArray, scores: NDArray[np.float32]) -> IntArray:
     return ranks
 
 
+def _counted(snapshot: Snapshot) -> NDArray[np.bool_]:
+    """Products that figures about a category are taken over: available ones with a price."""
+    return (snapshot.category >= 0) & snapshot.available & ~np.isnan(snapshot.price_minor)
+
+
 def _category_prices(snapshot: Snapshot) -> dict[int, CategoryPrices]:
-    rows = np.nonzero((snapshot.category >= 0) & snapshot.available & ~np.isnan(snapshot.price_minor))[0]
+    rows = np.nonzero(_counted(snapshot))[0]
     if len(rows) == 0:
         return {}
     rows = rows[np.lexsort((snapshot.price_minor[rows], snapshot.category[rows]))]
