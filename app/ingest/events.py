@@ -8,12 +8,12 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from app.domain.interactions import EventKind, Interaction
-from app.ingest.fields import Amount, Count, Identifier, Moment, Money, Number, Text
+from app.ingest.fields import Amount, Count, Identifier, Moment, Money, Number, clean_text
 
-Query = Annotated[Annotated[Text, Field(max_length=1_000)], Field(min_length=1)]
+Query = Annotated[str, Field(min_length=1, max_length=1_000), BeforeValidator(clean_text)]
 
 
 class EventRow(BaseModel):

@@ -232,9 +232,7 @@ def _notes(folder: ShopFolder, context: RowContext, counts: Counts, consent: Con
     for what, count in sorted(context.seen.items()):
         if what.startswith(OTHER_CURRENCY):
             stated = what.removeprefix(OTHER_CURRENCY)
-            notes.append(
-                f"{count:,} products say that they are priced in {stated}; they were read as {context.currency}."
-            )
+            notes.append(f"Prices read as {context.currency} although attributes say {stated}: {count:,} products.")
         elif count and what == LATER:
             notes.append(f"{count:,} {LATER}; check their time zone.")
         elif count and what == UNKNOWN_PRODUCT:

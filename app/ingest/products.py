@@ -9,12 +9,11 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationInfo, field_va
 from app.domain.catalog import SEASONS, Product
 from app.domain.imports import PriceChange, StockChange
 from app.ingest.fields import (
-    Amount,
     Count,
     Identifier,
     Moment,
     Money,
-    Text,
+    Stars,
     Texts,
     clean_text,
     context_of,
@@ -27,14 +26,14 @@ OTHER_CURRENCY = "attributes.currency is "
 NESTED = "nested attributes were left out"
 
 Season = Literal["spring", "summer", "autumn", "winter"]
-Text500 = Annotated[Text, Field(max_length=500)]
-Address = Annotated[Annotated[Text, Field(max_length=2_000)], Field(pattern=r"^(https?://|/)")]
+Text500 = Annotated[str, Field(max_length=500), BeforeValidator(clean_text)]
+Address = Annotated[str, Field(max_length=2_000, pattern=r"^(https?://|/)"), BeforeValidator(clean_text)]
 
 
 class Rating(BaseModel):
     """Mean of the shoppers' ratings and how many they are."""
 
-    value: Annotated[Amount, Field(le=5)] | None = None
+    value: Stars | None = None
     count: Count | None = None
 
 
@@ -47,10 +46,10 @@ class ProductRow(BaseModel):
     """One product of a file."""
 
     product_id: Identifier
-    name: Annotated[Text500, Field(min_length=1)]
-    description: Annotated[Text, Field(max_length=20_000)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=500), BeforeValidator(clean_text)]
+    description: Annotated[str, Field(max_length=20_000), BeforeValidator(clean_text)] = ""
     brand: Text500 | None = None
-    category: Annotated[Text, Field(max_length=1_000)] | None = None
+    category: Annotated[str, Field(max_length=1_000), BeforeValidator(clean_text)] | None = None
     price: Money | None = None
     list_price: Money | None = None
     currency: str | None = None
@@ -62,7 +61,7 @@ class ProductRow(BaseModel):
     tags: Texts = ()
     attributes: Annotated[dict[str, str | tuple[str, ...]], BeforeValidator(json_object)] = Field(default_factory=dict)
     rating: Annotated[Rating, BeforeValidator(_rating)] = Rating()
-    rating_value: Annotated[Amount, Field(le=5)] | None = None
+    rating_value: Stars | None = None
     rating_count: Count | None = None
     created_at: Moment | None = None
     seasons: Texts = ()

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from app.domain.imports import StatedShopper
 from app.domain.interactions import Consent, Personalization, Preferences
 from app.ingest.column_names import snake_case
-from app.ingest.fields import Identifier, Moment, Money, Text, Texts, clean_text, json_object
+from app.ingest.fields import Identifier, Moment, Money, Texts, clean_text, json_object
 
 _MAX_EXTRA, _MAX_EXTRA_TEXT = 50, 500
 
@@ -30,8 +30,8 @@ class PreferencesRow(BaseModel):
     sizes: Texts = ()
     avoid: Texts = ()
     segments: Texts = ()
-    country: Annotated[Text, Field(max_length=100)] | None = None
-    age_band: Annotated[Text, Field(max_length=50)] | None = None
+    country: Annotated[str, Field(max_length=100), BeforeValidator(clean_text)] | None = None
+    age_band: Annotated[str, Field(max_length=50), BeforeValidator(clean_text)] | None = None
     updated_at: Moment | None = None
     extra: Annotated[dict[str, Annotated[str, Field(max_length=_MAX_EXTRA_TEXT)]], Field(max_length=_MAX_EXTRA)] = (
         Field(default_factory=dict)
