@@ -27,6 +27,8 @@ RRF_K = 60.0
 
 # Priors until a shop measures its own (the blend of the personal sources is learned by `shelfwise train`).
 CONTENT_WEIGHT: Mapping[str, float] = {"0": 0.6, "1-3": 0.3, "4-10": 0.15, "11+": 0.1}
+STATED_WEIGHT: Mapping[str, float] = {"0": 0.7, "1-3": 0.5, "4-10": 0.35, "11+": 0.25}
+"""The same where the shopper stated interests: what somebody says goes before what was merely seen."""
 CONTEXT_WEIGHT = 0.7  # share of the product page or cart in the match, the rest is the shopper
 QUERY_WEIGHT = 0.8  # share of a stated query, the rest is the shopper
 FALLBACK_BLEND: Mapping[str, float] = {"popularity": 0.7, "trend": 0.3}
@@ -132,7 +134,8 @@ def merge(
     match = _scaled(personal[rows])
     bucket = history_bucket(profile.interactions)
     if content is not None:
-        weight = CONTENT_WEIGHT[bucket]
+        stated = profile.preferences.interests or profile.preferences.style_tags
+        weight = (STATED_WEIGHT if stated else CONTENT_WEIGHT)[bucket]
         match = (1.0 - weight) * match + weight * _similarity(shelf, rows, content)
     if context is not None and query is None:
         match = CONTEXT_WEIGHT * _scaled(context[rows]) + (1.0 - CONTEXT_WEIGHT) * match

@@ -45,6 +45,7 @@ def _kept(character: str) -> bool:
 
 
 @lru_cache(maxsize=65_536)
+@lru_cache(maxsize=32_768)  # names, tags and categories recur in every request
 def folded_words(text: str) -> tuple[str, ...]:
     """The words of a text in one comparable form: NFKC, case folded, possessives and regular plurals reduced.
 

@@ -15,6 +15,7 @@ class Terms:
 
     words: frozenset[str]
     phrases: tuple[str, ...]  # folded, with a space at either end
+    openings: frozenset[str]  # first words of the phrases: most texts hold none, and need no search for phrases
 
     @classmethod
     def of(cls, terms: Iterable[str]) -> Terms:
@@ -23,6 +24,7 @@ class Terms:
         return cls(
             words=frozenset(words[0] for words in folded if len(words) == 1),
             phrases=tuple(sorted(f" {' '.join(words)} " for words in folded if len(words) > 1)),
+            openings=frozenset(words[0] for words in folded if len(words) > 1),
         )
 
     def found_in(self, text: str) -> bool:
@@ -30,6 +32,8 @@ class Terms:
         words = folded_words(text)
         if not self.words.isdisjoint(words):
             return True
+        if self.openings.isdisjoint(words):
+            return False
         joined = f" {' '.join(words)} "
         return any(phrase in joined for phrase in self.phrases)
 

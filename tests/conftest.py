@@ -1,0 +1,76 @@
+"""The demo shop, imported, embedded and trained once per session by the real code."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.bootstrap import Application, build, open_store
+from app.ingest.folder import import_folder
+from app.retrain import retrain
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def demo_settings(data_dir: Path, **changes: object) -> Settings:
+    """Settings of `make demo`, independent of the environment and of any .env file."""
+    values = {"data_dir": data_dir, "as_of": "last-event", "currency": "EUR", **changes}
+    return Settings(_env_file=None, **values)
+
+
+@pytest.fixture(scope="session")
+def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DATA_DIR with the demo shop, its vectors, indexes and model. Read-only: copy it to change it."""
+    from app.adapters.shop_files.folder import open_folder
+
+    settings = demo_settings(tmp_path_factory.mktemp("demo"))
+    store = open_store(settings)
+    try:
+        import_folder(
+            open_folder(ROOT / "fixtures" / "shop"),
+            store,
+            currency="EUR",
+            now=time.time(),
+            rejects_dir=settings.data_dir / "rejects",
+        )
+    finally:
+        store.close()
+    assert retrain(settings, tune=False, force=False).model.published
+    return settings.data_dir
+
+
+@pytest.fixture
+def demo_copy(demo_data_dir: Path, tmp_path: Path) -> Path:
+    """A DATA_DIR of one's own to change or damage."""
+    return Path(shutil.copytree(demo_data_dir, tmp_path / "data"))
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, demo_data_dir: Path) -> Iterator[Application]:
+    """The demo shop, open for questions. Tests that change anything take `opened` with `demo_copy`."""
+    own = Path(shutil.copytree(demo_data_dir, tmp_path_factory.mktemp("open") / "data"))
+    application = build(demo_settings(own))
+    application.open()
+    yield application
+    application.shut()
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Application]]:
+    """Opens applications on a DATA_DIR and shuts them at the end."""
+    running: list[Application] = []
+
+    def start(data_dir: Path, **changes: object) -> Application:
+        application = build(demo_settings(data_dir, **changes))
+        running.append(application)
+        application.open()
+        return application
+
+    yield start
+    for application in running:
+        application.shut()
