@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from app.pipeline.profile import Profile
 from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
 from app.pipeline.scoring import freshness_factor, inventory_factor, percentile, score, season_factor
 from app.pipeline.shelf import Shelf
-from app.pipeline.slate import Composition, compose
+from app.pipeline.slate import NOTHING, Composition, compose
 
 ENOUGH = 50
 """Eligible candidates under which the whole catalogue is searched: the slate rules need some to choose from."""
+
+
+MODEL_CANDIDATES = 24
+"""Best candidates that a model gets to see, and that the cache keeps (DESIGN: prompt, cache)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +30,17 @@ class Ranking:
     """Everything that happened to the candidates of one request. Rows are snapshot rows."""
 
     profile: Profile
+    context: RuleContext
     candidates: Candidates
     eligibility: Eligibility
     order: IntArray  # eligible rows, best first
+    percentiles: FloatArray  # user-match percentile of each element of `order`
     composition: Composition
     excluded: Mapping[str, int]  # rule id → candidates that it excluded
+
+    def head(self) -> tuple[int, ...]:
+        """The rows that a model may order: the best eligible candidates, in baseline order."""
+        return tuple(self.order[:MODEL_CANDIDATES].tolist())
 
 
 def rank(
@@ -55,7 +65,6 @@ def rank(
     rule_context = _rule_context(shelf, query, profile, context, now)
     candidates = merge(shelf, sources, profile=profile, personal=personal, context=around, content=content, query=asked)
     eligibility = eligible(rules, rule_context, candidates.rows)
-    excluded = eligibility.excluded_counts()
     if asked is None and int(eligibility.mask.sum()) < max(ENOUGH, query.limit):
         everything = eligible(rules, rule_context)
         if int(everything.mask.sum()) > int(eligibility.mask.sum()):
@@ -65,29 +74,77 @@ def rank(
                 shelf, wider, profile=profile, personal=personal, context=around, content=content, query=None, size=size
             )
             eligibility = eligible(rules, rule_context, candidates.rows)
-            excluded = eligibility.excluded_counts()
     rows = eligibility.eligible_rows()
     match = candidates.match[eligibility.mask].astype(np.float64)
     scores = _scores(rules, shelf, rows, match, now)
     by_score = np.lexsort((rows, -match, -scores))
-    order = rows[by_score]
-    percentiles = percentile(match)[by_score]
-    composition = compose(
-        order,
-        percentiles,
-        query.limit,
+    return _composed(
+        Ranking(
+            profile=profile,
+            context=rule_context,
+            candidates=candidates,
+            eligibility=eligibility,
+            order=rows[by_score],
+            percentiles=percentile(match)[by_score],
+            composition=NOTHING,
+            excluded=eligibility.excluded_counts(),
+        ),
         rules,
-        rule_context,
-        vectors=None if shelf.vectors is None else lambda wanted: shelf.item_vectors(wanted)[0],
+        shelf,
+        query.limit,
     )
+
+
+def remembered(
+    rules: CompiledRules, shelf: Shelf, query: Query, profile: Profile, *, rows: IntArray, context: IntArray, now: float
+) -> Ranking:
+    """The ranking of candidates whose baseline order is known from a cached answer; rules are applied as of now.
+
+    Args: rows: candidates in baseline order. Their match falls evenly, since only its order was kept.
+    """
+    rule_context = _rule_context(shelf, query, profile, context, now)
+    match = np.linspace(1.0, 0.0, len(rows), endpoint=False, dtype=np.float32)
+    eligibility = eligible(rules, rule_context, rows)
     return Ranking(
         profile=profile,
-        candidates=candidates,
+        context=rule_context,
+        candidates=Candidates(rows=rows, match=match),
         eligibility=eligibility,
-        order=order,
-        composition=composition,
-        excluded=_with_slate_rules(excluded, composition),
+        order=eligibility.eligible_rows(),
+        percentiles=percentile(match.astype(np.float64))[eligibility.mask],
+        composition=NOTHING,
+        excluded=eligibility.excluded_counts(),
     )
+
+
+def reordered(ranking: Ranking, order: Sequence[int], rules: CompiledRules, shelf: Shelf, limit: int) -> Ranking:
+    """The ranking with another order of its eligible rows, composed again.
+
+    Args: order: rows to come first; those of the ranking that it leaves out follow in their order, others are ignored.
+    """
+    percentile_of = dict(zip(ranking.order.tolist(), ranking.percentiles.tolist(), strict=True))
+    first = [row for row in dict.fromkeys(order) if row in percentile_of]
+    chosen = set(first)
+    rows = first + [row for row in ranking.order.tolist() if row not in chosen]
+    changed = replace(
+        ranking,
+        order=np.asarray(rows, dtype=np.int32),
+        percentiles=np.asarray([percentile_of[row] for row in rows], dtype=np.float64),
+        excluded=ranking.eligibility.excluded_counts(),
+    )
+    return _composed(changed, rules, shelf, limit)
+
+
+def _composed(ranking: Ranking, rules: CompiledRules, shelf: Shelf, limit: int) -> Ranking:
+    composition = compose(
+        ranking.order,
+        ranking.percentiles,
+        limit,
+        rules,
+        ranking.context,
+        vectors=None if shelf.vectors is None else lambda wanted: shelf.item_vectors(wanted)[0],
+    )
+    return replace(ranking, composition=composition, excluded=_with_slate_rules(ranking.excluded, composition))
 
 
 def _rule_context(shelf: Shelf, query: Query, profile: Profile, context: IntArray, now: float) -> RuleContext:

@@ -42,6 +42,24 @@ class Composition:
     pinned: Mapping[int, str]  # promoted row → pin id
 
 
+NOTHING = Composition(
+    rows=np.empty(0, dtype=np.int32),
+    promoted=np.empty(0, dtype=np.bool_),
+    relevance=np.empty(0),
+    eligibility=Eligibility(
+        rows=np.empty(0, dtype=np.int32),
+        mask=np.empty(0, dtype=np.bool_),
+        rule=np.empty(0, dtype=np.int32),
+        rule_ids=(),
+        public_reasons={},
+    ),
+    dropped={},
+    relaxed={},
+    pinned={},
+)
+"""The slate of an order that was not composed yet."""
+
+
 def compose(
     order: IntArray,
     percentiles: FloatArray,
