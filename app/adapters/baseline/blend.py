@@ -22,7 +22,7 @@ Blend = Mapping[str, Mapping[str, float]]
 POOL_PER_SOURCE = 100
 SHRINK_ACTORS = 100.0
 """A bucket with this many actors lies half way between its own weights and the weights of all."""
-_RANDOM_STARTS = 150
+_RANDOM_STARTS = 60
 _STEPS = (0.2, 0.1, 0.05)
 
 _PRIOR = {"ease": 0.4, "item_item": 0.15, "als": 0.1, "popularity": 0.25, "trend": 0.1}
@@ -76,6 +76,14 @@ class Pools:
     bucket: NDArray[np.int64]  # (n,) index into HISTORY_BUCKETS
     by_source: FloatArray  # (n, len(SOURCES)) exact NDCG@10 of each source alone
 
+    def quality(self, blend: Blend) -> float:
+        """Mean NDCG@10 of a blend over the pools; -1 without actors."""
+        if len(self.bucket) == 0:
+            return -1.0
+        lines = np.array([[blend[b][s] for s in SOURCES] for b in HISTORY_BUCKETS], dtype=np.float32)
+        mixed = np.einsum("nps,ns->np", self.scores, lines[self.bucket])
+        return float(ndcg_of_pools(mixed, self.relevant, self.n_relevant).mean())
+
 
 def make_pools(sources: Sources, part: Slice, history: Histories, progress: Progress) -> Pools:
     """Scores every actor with a novel relevant product once and keeps POOL_PER_SOURCE products of each source."""
@@ -87,7 +95,7 @@ def make_pools(sources: Sources, part: Slice, history: Histories, progress: Prog
     by_source = np.zeros((n, len(SOURCES)))
     bucket = np.zeros(n, dtype=np.int64)
     for place, i in enumerate(chosen.tolist()):
-        if place % 200 == 0:
+        if place % 50 == 0:
             progress("validation", place, n)
         columns, weights, interactions = history.of(int(part.actors[i]))
         scores = all_scores(sources, columns, weights)

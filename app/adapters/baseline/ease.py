@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import scipy.sparse as sp
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from app.adapters.baseline.heartbeat import heartbeat
 from app.domain.catalog import IntArray
 from app.ports import Progress
 
@@ -44,14 +41,17 @@ def fit_ease(
 ) -> Ease | None:
     """The model, or None when fewer than 2 or more than `limit` products have interactions.
 
-    B = I - P · diag(1 / diag(P)) with P = (XᵀX + λI)⁻¹, by Cholesky in float32 and in place: peak memory is about
-    one dense (m, m) matrix and its block buffers. λ = regularisation × the mean of the Gram diagonal.
+    B = I - P · diag(1 / diag(P)) with P = (XᵀX + λI)⁻¹, in float32 and in place: peak memory is about one dense
+    (m, m) matrix and its block buffers. λ = regularisation × the mean of the Gram diagonal.
     """
+    from threadpoolctl import threadpool_limits  # here: the serving process reads the class and never trains
+
     columns = np.flatnonzero(np.bincount(matrix.indices, minlength=matrix.shape[1])).astype(np.int32)
     m = len(columns)
     if m < 2 or m > limit:
         return None
     compact = matrix[:, columns].tocsc()
+    compact.data = compact.data / compact.data.max()  # B does not depend on the scale, float32 products do
     transposed = compact.T.tocsr()
     gram = np.empty((m, m), dtype=np.float32)
     for start in range(0, m, _BLOCK):
@@ -59,14 +59,9 @@ def fit_ease(
         progress("ease: co-occurrence", min(m, start + _BLOCK), m)
     diagonal = np.diag_indices(m)
     gram[diagonal] += regularisation * float(gram[diagonal].mean())
-    with heartbeat(progress, "ease: solve"), threadpool_limits(threads, "blas"):
-        # The transposed view is Fortran-ordered, so LAPACK works in place; the matrix is symmetric.
-        factor, failed = scipy.linalg.lapack.spotrf(gram.T, lower=1, overwrite_a=1)
-        inverse, failed_inverse = scipy.linalg.lapack.spotri(factor, lower=1, overwrite_c=1)
-    if failed or failed_inverse:
-        return None  # not positive definite in float32: cannot be with λ > 0 unless the weights are degenerate
-    weights: NDArray[np.float32] = inverse.T  # C-ordered; its upper triangle is filled
-    _mirror_upper(weights)
+    with threadpool_limits(threads, "blas"):
+        _invert(gram, progress)
+    weights = gram
     scale = -1.0 / weights[diagonal]
     for start in range(0, m, _BLOCK):
         weights[start : start + _BLOCK] *= scale
@@ -74,9 +69,23 @@ def fit_ease(
     return Ease(weights, columns, matrix.shape[1])
 
 
-def _mirror_upper(square: NDArray[np.float32]) -> None:
-    for start in range(0, len(square), _BLOCK):
-        end = start + _BLOCK
-        block = square[start:end, start:end]
-        block[:] = np.triu(block) + np.triu(block, 1).T
-        square[end:, start:end] = square[start:end, end:].T
+def _invert(square: NDArray[np.float32], progress: Progress) -> None:
+    """Replaces a symmetric positive definite matrix by its inverse, by block Gauss-Jordan elimination.
+
+    LAPACK would need half the operations, but holds the interpreter for all of them: no progress could be shown.
+    Elimination without pivoting is stable for such matrices; the diagonal blocks are inverted in float64.
+    """
+    n = len(square)
+    for start in range(0, n, _BLOCK):
+        end = min(n, start + _BLOCK)
+        pivot = np.linalg.inv(square[start:end, start:end].astype(np.float64)).astype(np.float32)
+        across = pivot @ square[start:end]
+        down = square[:, start:end].copy()
+        down[start:end] = 0.0
+        for row in range(0, n, _BLOCK):
+            square[row : row + _BLOCK] -= down[row : row + _BLOCK] @ across
+            progress("ease: solve", start, n)
+        square[:, start:end] = -down @ pivot
+        square[start:end] = across
+        square[start:end, start:end] = pivot
+        progress("ease: solve", end, n)

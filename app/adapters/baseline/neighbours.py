@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,10 @@ def fit_neighbours(
         heartbeat(progress, "item-item"),
         threadpool_limits(1, "blas"),
         np.errstate(divide="ignore", invalid="ignore"),
+        warnings.catch_warnings(),
     ):
+        # implicit warns about the COO matrix that its own weighting made.
+        warnings.filterwarnings("ignore", message="Method expects CSR input")
         model.fit(matrix.astype(np.float64), show_progress=False)
     similarity = model.similarity.tocoo()
     kept = (similarity.row != similarity.col) & np.isfinite(similarity.data) & (similarity.data > 0)

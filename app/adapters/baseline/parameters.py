@@ -18,7 +18,7 @@ NeighbourKind = Literal["tfidf", "bm25", "cosine"]
 class Parameters:
     """One choice of every parameter. Relative to the shop's own scale, so that one default serves many shops."""
 
-    half_life_scale: float = 0.25  # factor on the half-lives of the signals
+    half_life_scale: float = 0.5  # factor on the half-lives of the signals
     saturation: float = 1.0  # confidence at which a history entry begins to saturate, in strongest signals
     max_products_per_actor: int = 1000  # the strongest ones are kept: a bound on one wholesaler, bot or attacker
     ease_regularisation: float = 20.0  # in means of the Gram matrix's diagonal

@@ -89,8 +89,10 @@ def fit_sources(
 ) -> Sources:
     """All sources on one log at one time, with one choice of parameters. Deterministic for the same seed and cores."""
     progress("interactions", 0, None)
+    # Interactions fade relative to the newest one: a shop that paused for years still has its structure.
+    newest = min(now, float(log.timestamp[-1])) if len(log) else now
     unit = strongest(signals)
-    matrix = saturated(foldable(log, now, signals, parameters).matrix, unit, parameters.saturation)
+    matrix = saturated(foldable(log, newest, signals, parameters).matrix, unit, parameters.saturation)
     threads = cores()
     return Sources(
         ease=fit_ease(matrix, parameters.ease_regularisation, threads, progress),

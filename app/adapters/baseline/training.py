@@ -24,7 +24,7 @@ from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.ndcg import interval
 from app.adapters.baseline.parameters import SOURCES, Parameters
 from app.adapters.baseline.sources import Sources, fit_sources, foldable
-from app.adapters.baseline.tuning import choose_popularity, tuned
+from app.adapters.baseline.tuning import choose_popularity, choose_scale, tuned
 from app.adapters.baseline.validation import Slice, choose_slice, mean, ndcg_by_actor
 from app.domain.errors import ModelUnavailable
 from app.domain.interactions import EventKind, InteractionLog, Signal
@@ -82,9 +82,9 @@ def train(
 ) -> TrainReport:
     """Trains, validates and publishes a baseline model, unless it is worse than the current one.
 
-    Without tuning the parameters of the current model are used again (the defaults when there is none); blend
-    weights and the half-life of popularity are fitted to the validation slice every time. Works for any log: what is
-    too small to train a source on gets a model with fewer sources, at least popularity.
+    Without tuning the parameters of the current model are used again; where there is none, the defaults, with the
+    half-life scale picked from four. Blend weights and the half-life of popularity are fitted every time. Works for
+    any log: what is too small to train a source on gets a model with fewer sources, at least popularity.
 
     Args:    log: ordered by time; interactions later than `now` are left out. now: epoch seconds, the only clock
              here; it also stamps the version. tune: search (minutes) instead of fixed parameters.
@@ -110,7 +110,7 @@ def train(
 
 def _train(
     log: InteractionLog,
-    signals: Signals,
+    signals: Mapping[EventKind, Signal],
     models_dir: Path,
     *,
     now: float,
@@ -134,6 +134,8 @@ def _train(
     else:
         if tune:
             parameters = tuned(part, signals, parameters, seed=seed, progress=progress)
+        elif current is None:
+            parameters = choose_scale(part, signals, parameters, seed=seed, progress=progress)
         parameters = choose_popularity(part, signals, parameters, progress)
         folded = foldable(part.before, part.start, signals, parameters)
         fitted = fit_sources(part.before, part.start, signals, parameters, seed=seed, progress=progress)

@@ -118,7 +118,7 @@ def ndcg_by_actor(
     result = np.full(len(part), np.nan)
     target = part.novel if novel else part.anything
     for i, actor in enumerate(part.actors):
-        if i % 200 == 0:
+        if i % 50 == 0:
             progress(label, i, len(part))
         relevant = row(target, i)
         if len(relevant) == 0:
