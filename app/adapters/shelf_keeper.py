@@ -147,10 +147,11 @@ class ShelfKeeper:
     def _apply_changes(self, snapshot: Snapshot) -> None:
         sequence, changed_ids = self._store.changed_product_ids(snapshot.sequence)
         records = self._store.products(list(changed_ids))
-        if len(records) < len(set(changed_ids)) or len(changed_ids) > len(snapshot) // 4:
-            self._snapshot = self._store.load_snapshot()  # deletions, or so many that a reload is quicker
-        else:
-            self._snapshot = with_changes(snapshot, records.values(), sequence)
+        if len(changed_ids) > len(snapshot) // 4:
+            self._snapshot = self._store.load_snapshot()  # quicker than applying so many
+            return
+        removed = [product_id for product_id in dict.fromkeys(changed_ids) if product_id not in records]
+        self._snapshot = with_changes(snapshot, records.values(), sequence, removed=removed)
 
     def _publish(self) -> None:
         if self._snapshot is None:
