@@ -297,8 +297,15 @@ class DiskOrderCache:
         disk = self._disk
         if disk is None:
             return len(batch)
-        encoded = [(key, orjson.dumps(order), order.extra.get(SHOPPER)) for key, order in batch]
-        fit = [entry for entry in encoded if len(entry[1]) <= ENTRY_LIMIT_BYTES]
+        fit = []
+        for key, order in batch:
+            try:
+                value = orjson.dumps(order)
+            except orjson.JSONEncodeError as error:  # half a surrogate pair in what a model wrote
+                self._report("encode", error)
+                continue
+            if len(value) <= ENTRY_LIMIT_BYTES:
+                fit.append((key, value, order.extra.get(SHOPPER)))
         try:
             with disk.transact():
                 for key, value, shopper in fit:

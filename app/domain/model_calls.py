@@ -96,6 +96,26 @@ class LedgerRow:
     background: bool = False  # nobody waited for it any more when it ended
 
 
+CostGrouping = Literal["model", "placement", "prompt", "day"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostGroup:
+    """What the model calls of one group came to. A cost that is unknown is counted, never taken for 0."""
+
+    name: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    cost_usd: float  # of the calls whose cost is known
+    unknown_cost: int  # ended calls whose cost is not
+    pending: int
+    lost: int
+    background: int
+    charged_usd: float  # what counts against budgets: worst cases where the cost is unknown or still open
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileFact:
     """A line about the shopper that a prompt may hold and a reason may cite: `u1 bought Iron Pan`."""

@@ -140,3 +140,49 @@ imports = Table(
     Column("catalogue_sequence", Integer),
     sqlite_with_rowid=False,
 )
+
+model_calls = Table(
+    "model_calls",
+    metadata,
+    Column("call_id", String, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("day", String, nullable=False),  # the budget it is charged to
+    Column("request_id", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("placement", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("prompt_id", String, nullable=False),
+    Column("prompt_hash", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("input_tokens", Integer, nullable=False),
+    Column("output_tokens", Integer, nullable=False),
+    Column("cached_tokens", Integer, nullable=False),
+    Column("cost_usd", Float),  # NULL: unknown
+    Column("estimated", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("background", Integer, nullable=False),
+    Column("charged_nano", Integer, nullable=False),  # billionths of a US dollar that count against the budget
+    Column("owner", String, nullable=False),  # process that makes the call: "<pid>.<random>"
+    sqlite_with_rowid=False,
+)
+Index("model_calls_by_time", model_calls.c.at)
+Index("model_calls_pending", model_calls.c.at, sqlite_where=model_calls.c.outcome == "pending")
+
+# Running totals: summing a day's calls under the write lock would cost more with every call.
+model_spend = Table(
+    "model_spend",
+    metadata,
+    Column("day", String, primary_key=True),
+    Column("settled_nano", Integer, nullable=False),
+    Column("reserved_nano", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("until", Float, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,242 @@
+"""The ledger: a durable row per model call, written before the call begins, and the daily budget that it guards."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+
+from app.adapters.sql_store.connection import cursor_of, open_engine, reading, writing
+from app.adapters.sql_store.migrate import migrate
+from app.domain.errors import ShelfwiseError
+from app.domain.model_calls import CostGroup, CostGrouping, LedgerRow
+
+log = structlog.get_logger(__name__)
+
+LOST_AFTER_S = 60.0
+"""A call ends within 8 s; a row that is pending for longer belongs to a process that died."""
+
+NANO = 1_000_000_000
+"""Money is counted in billionths of a US dollar here: sums are exact, and a cheap model's token is 50 of them."""
+
+_LARGEST = 10**15
+"""A million dollars for one call, and a cap on counts of tokens: absurd figures are kept, and sums stay integers."""
+
+_FIELDS = (
+    "call_id, at, day, request_id, purpose, placement, model, prompt_id, prompt_hash, outcome, "
+    "input_tokens, output_tokens, cached_tokens, cost_usd, estimated, seconds, background"
+)
+_INSERT = f"INSERT INTO model_calls ({_FIELDS}, charged_nano, owner) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_STATE = "SELECT outcome, day, at, charged_nano FROM model_calls WHERE call_id = ?"
+_SETTLE = (
+    "UPDATE model_calls SET request_id = ?, purpose = ?, placement = ?, model = ?, prompt_id = ?, prompt_hash = ?, "
+    "outcome = ?, input_tokens = ?, output_tokens = ?, cached_tokens = ?, cost_usd = ?, estimated = ?, seconds = ?, "
+    "background = ?, charged_nano = ? WHERE call_id = ?"
+)
+_CHARGE = (
+    "INSERT INTO model_spend (day, settled_nano, reserved_nano) VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE SET "
+    "settled_nano = settled_nano + excluded.settled_nano, reserved_nano = reserved_nano + excluded.reserved_nano"
+)
+_SPEND = "SELECT settled_nano, reserved_nano FROM model_spend WHERE day = ?"
+_PENDING = "SELECT call_id, day, at, charged_nano, owner FROM model_calls WHERE outcome = 'pending'"
+_LOST = "UPDATE model_calls SET outcome = 'lost' WHERE call_id = ?"
+_GROUPS = {"model": "model", "placement": "placement", "prompt": "prompt_id || '@' || prompt_hash", "day": "day"}
+
+
+class SqlLedger:
+    """Implements app.ports.Ledger in the shop's database. Any thread of any process of one machine may call it.
+
+    Every method waits for the disk: call it from a thread. Raises of every method: StoreUnavailable.
+    """
+
+    def __init__(self, engine: Engine, *, wall: Callable[[], float]) -> None:
+        self._engine, self._wall = engine, wall
+        self._owner = f"{os.getpid()}.{secrets.token_hex(8)}"
+        # SQLite has one writer; threads of this process queue here instead of polling for the file's lock.
+        self._write_lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, *, wall: Callable[[], float] = time.time) -> SqlLedger:
+        """The ledger in the database at this URL (sqlite:///path), its schema brought up to date.
+
+        Calls that a dead process left pending become "lost"; what they could have cost stays charged.
+
+        Raises: ConfigurationError, StoreUnavailable: as SqlStore.open.
+        """
+        engine = open_engine(url)
+        try:
+            migrate(engine)
+            ledger = cls(engine, wall=wall)
+            ledger.sweep()
+        except ShelfwiseError:
+            engine.dispose()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._engine.dispose()
+
+    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
+        """See Ledger. Durable when it returns; a repeated call id changes nothing and is True.
+
+        The day is the row's, or the newest that anything was charged to when that is later: a clock that is set
+        back opens no second budget (docs/decisions/006).
+
+        Raises: ValueError: the worst case is negative or not finite; an unknown price has none, refuse the start.
+        """
+        if not (math.isfinite(worst_case_usd) and worst_case_usd >= 0):
+            raise ValueError(f"A worst case of {worst_case_usd} US dollars can't be reserved; give the model a price.")
+        worst = _nano(worst_case_usd)
+        with self._write_lock, writing(self._engine) as connection:
+            cursor = cursor_of(connection)
+            if cursor.execute(_STATE, (row.call_id,)).fetchone() is not None:
+                return True
+            self._mark_lost(cursor)
+            (newest,) = cursor.execute("SELECT max(day) FROM model_spend").fetchone()
+            day = row.day if newest is None else max(row.day, newest)
+            if daily_budget_usd is not None and sum(_spend(cursor, day)) + worst > daily_budget_usd * NANO + 0.5:
+                return False
+            cursor.execute(_INSERT, (row.call_id, row.at, day, *_values(row, "pending"), worst, self._owner))
+            cursor.execute(_CHARGE, (day, 0, worst))
+        if day != row.day:
+            log.warning("ledger_clock_behind", day=row.day, charged_to=day)
+        return True
+
+    def settle(self, call_id: str, row: LedgerRow) -> None:
+        """See Ledger. Keeps time and day of the reservation; the first final row counts, later ones change nothing.
+
+        A cost that is unknown or no cost (negative, not finite) stays charged with the worst case. A call that was
+        taken for lost is corrected. One that was never reserved is written all the same: it was paid for.
+        """
+        known = row.cost_usd is not None and math.isfinite(row.cost_usd) and row.cost_usd >= 0
+        final = _values(row, row.outcome, cost_usd=row.cost_usd if known else None)
+        with self._write_lock, writing(self._engine) as connection:
+            cursor = cursor_of(connection)
+            found = cursor.execute(_STATE, (call_id,)).fetchone()
+            if found is None:
+                charge = _nano(row.cost_usd) if known and row.cost_usd is not None else 0
+                cursor.execute(_INSERT, (call_id, row.at, row.day, *final, charge, self._owner))
+                cursor.execute(_CHARGE, (row.day, charge, 0))
+                return
+            outcome, day, _, charged = found
+            if outcome not in ("pending", "lost"):
+                return
+            charge = _nano(row.cost_usd) if known and row.cost_usd is not None else charged
+            cursor.execute(_SETTLE, (*final, charge, call_id))
+            cursor.execute(_CHARGE, (day, charge, -charged) if outcome == "pending" else (day, charge - charged, 0))
+
+    def spent_usd(self, day: str) -> tuple[float, float]:
+        """See Ledger; what lost calls and calls of unknown cost are charged with counts as settled."""
+        with reading(self._engine) as connection:
+            settled, reserved = _spend(cursor_of(connection), day)
+        return settled / NANO, reserved / NANO
+
+    def costs(self, *, group_by: CostGrouping, since: float, until: float) -> Sequence[CostGroup]:
+        """What calls that began in [since, until), epoch seconds, came to per group; the dearest group first.
+
+        Groups by prompt are called "rerank/v1@<hash>". A day is the one charged.
+        """
+        statement = (
+            f"SELECT {_GROUPS[group_by]} AS name, count(*), sum(input_tokens), sum(output_tokens), "  # noqa: S608
+            "sum(cached_tokens), total(cost_usd), sum(cost_usd IS NULL AND outcome <> 'pending'), "
+            "sum(outcome = 'pending'), sum(outcome = 'lost'), sum(background), sum(charged_nano) / 1e9 "
+            "FROM model_calls WHERE at >= ? AND at < ? GROUP BY name ORDER BY sum(charged_nano) DESC, name"
+        )
+        with reading(self._engine) as connection:
+            rows = cursor_of(connection).execute(statement, (since, until)).fetchall()
+        return [CostGroup(*row) for row in rows]
+
+    def rows(self, *, since: float, until: float, limit: int = 1000) -> Sequence[LedgerRow]:
+        """Calls that began in [since, until), epoch seconds, newest first."""
+        statement = f"SELECT {_FIELDS} FROM model_calls WHERE at >= ? AND at < ? ORDER BY at DESC, call_id LIMIT ?"  # noqa: S608
+        with reading(self._engine) as connection:
+            found = cursor_of(connection).execute(statement, (since, until, limit)).fetchall()
+        read = (LedgerRow(*row) for row in found)
+        return [replace(row, estimated=bool(row.estimated), background=bool(row.background)) for row in read]
+
+    def sweep(self) -> int:
+        """Turns pending calls of dead processes, and those older than 60 s, into lost ones; how many."""
+        with self._write_lock, writing(self._engine) as connection:
+            return self._mark_lost(cursor_of(connection))
+
+    def rebook_after(self, day: str) -> float:
+        """Charges what was charged to later days to this one instead; US dollars moved.
+
+        For the operator of a machine whose clock had run ahead: until then every call counts against that later day.
+        """
+        with self._write_lock, writing(self._engine) as connection:
+            cursor = cursor_of(connection)
+            later = "FROM model_spend WHERE day > ?"
+            settled, reserved = cursor.execute(
+                f"SELECT coalesce(sum(settled_nano), 0), coalesce(sum(reserved_nano), 0) {later}", (day,)
+            ).fetchone()
+            cursor.execute("UPDATE model_calls SET day = ? WHERE day > ?", (day, day))
+            cursor.execute(f"DELETE {later}", (day,))
+            cursor.execute(_CHARGE, (day, settled, reserved))
+            moved: float = (settled + reserved) / NANO
+        return moved
+
+    def _mark_lost(self, cursor: sqlite3.Cursor) -> int:
+        before = self._wall() - LOST_AFTER_S
+        lost = 0
+        for call_id, day, at, charged, owner in cursor.execute(_PENDING).fetchall():
+            if at < before or self._is_dead(owner):
+                cursor.execute(_LOST, (call_id,))
+                cursor.execute(_CHARGE, (day, charged, -charged))
+                lost += 1
+        if lost:
+            log.warning("ledger_calls_lost", calls=lost)
+        return lost
+
+    def _is_dead(self, owner: str) -> bool:
+        """Whether the process is gone. One whose number was given to another passes for alive until its 60 s are up."""
+        if owner == self._owner:
+            return False
+        number = int(owner.partition(".")[0])
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return False
+
+
+def _nano(usd: float) -> int:
+    """Rounded up: what is charged is never less than what is paid."""
+    return min(_LARGEST, math.ceil(round(usd * NANO, 3)))
+
+
+def _spend(cursor: sqlite3.Cursor, day: str) -> tuple[int, int]:
+    found: tuple[int, int] | None = cursor.execute(_SPEND, (day,)).fetchone()
+    return (0, 0) if found is None else found
+
+
+def _values(row: LedgerRow, outcome: str, *, cost_usd: float | None = None) -> tuple[Any, ...]:
+    """A row's columns from request_id on, such that the database takes them, whatever a provider sent."""
+    return (
+        row.request_id,
+        row.purpose,
+        row.placement,
+        row.model.encode("utf-8", "replace").decode(),
+        row.prompt_id,
+        row.prompt_hash,
+        outcome,
+        min(_LARGEST, max(0, row.input_tokens)),
+        min(_LARGEST, max(0, row.output_tokens)),
+        min(_LARGEST, max(0, row.cached_tokens)),
+        cost_usd,
+        int(row.estimated),
+        row.seconds,
+        int(row.background),
+    )
