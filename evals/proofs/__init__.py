@@ -1,0 +1,1 @@
+"""How well the prover tells true reasons from false ones: a grammar of both, and the measurement."""
