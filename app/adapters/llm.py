@@ -17,18 +17,30 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from app.adapters.llm_breaker import COOL_DOWN_S, Breaker, RetryBudget, retry_after_s
-from app.adapters.llm_library import CALL_LIMIT_S, Connection
+from app.adapters.llm_library import CALL_LIMIT_S, Connection, rehearse
 from app.adapters.llm_stream import Ending, Received, Refusal, ending_of, failed, receive, reported_usage
 from app.adapters.llm_usage import price_from, usage_of, worst_case_tokens
 from app.domain.deadline import Deadline
 from app.domain.errors import ConfigurationError
-from app.domain.model_calls import ModelCall, ModelReply, Usage
+from app.domain.model_calls import Message, ModelCall, ModelReply, Usage
 
 log = structlog.get_logger(__name__)
 
 MAX_JITTER_S = 0.1
 _CLEAN_UP_S = 1.0
 """How long an attempt that was cancelled may take to give its connection back before it is left alone."""
+
+_REHEARSAL = ModelCall(
+    call_id="rehearsal",
+    request_id="",
+    purpose="warm_up",
+    placement="home",
+    prompt_id="",
+    prompt_hash="",
+    messages=(Message("system", "-"), Message("user", "-")),
+    max_output_tokens=1,
+    schema={"type": "object", "properties": {}, "required": [], "additionalProperties": False},
+)
 
 OnEnd = Callable[[ModelReply], None]
 
@@ -116,6 +128,7 @@ class LiteLlmClient:
         """
 
         def connect() -> Connection:
+            rehearse(model, api_base, api_key or "none", _REHEARSAL)
             return Connection.open(model, api_base, api_key, connections=max_concurrency, transport=transport)
 
         guard = _Guard(Breaker(clock, cool_down_s=cool_down_s), RetryBudget(), max_concurrency)

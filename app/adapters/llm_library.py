@@ -6,6 +6,7 @@ header look-ups on the network, logging of prompts and replies, printing.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -126,6 +127,32 @@ class _Where:
     api_base: str
     api_key: str
     timeout: httpx.Timeout
+
+
+class _NoNetwork(httpx.AsyncBaseTransport):
+    """Lets a request be built and goes no further."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("not sent: litellm only gets ready", request=request)
+
+
+def rehearse(model: str, api_base: str, api_key: str, call: ModelCall) -> None:
+    """Builds one request that is not sent, so that litellm loads what it otherwise loads in its first call (1 s).
+
+    Blocks; for a thread, in an event loop of its own.
+    """
+
+    async def once() -> None:
+        connection = Connection.open(model, api_base, api_key, connections=1, transport=_NoNetwork())
+        attempt = asyncio.ensure_future(connection.stream(call))
+        await asyncio.wait({attempt})
+        attempt.exception()  # the refusal above, in whatever litellm makes of it
+        await connection.close()
+
+    asyncio.run(once())
+    litellm = import_litellm()
+    litellm.token_counter(model="gpt-4o-mini", text="-")  # loads a tokenizer, 1 s, which every reply's end asks for
+    litellm.ModelResponseStream(choices=[{"index": 0, "delta": {"content": "-"}}], usage=litellm.Usage())
 
 
 def _handler(

@@ -128,8 +128,9 @@ def _whole(figure: object) -> int | None:
 
 def _dollars(entry: Mapping[str, Any], key: str) -> float | None:
     value = entry.get(key)
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
-    return float(value) if usable else None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        return None
+    return float(value)
 
 
 def _schema_text(call: ModelCall) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.adapters.rule_files import _parse, _read, _shown
+from app.adapters.rule_files import parse_model, read_capped, shown_path
 from app.domain.errors import RulesError
 from app.pipeline.reasons_schema import ReasonConfig, ReasonsSpec, build_config, problems
 
@@ -18,12 +18,12 @@ def load_reasons(folder: Path) -> ReasonConfig:
             beginning with `file:line:`.
     """
     path = folder / FILE_NAME
-    return parse_reasons(_read(path), _shown(path))
+    return parse_reasons(read_capped(path), shown_path(path))
 
 
 def parse_reasons(content: bytes, name: str) -> ReasonConfig:
     """The config in `content`; `name` is the file as messages shall call it. Raises RulesError as `load_reasons`."""
-    spec, _, file = _parse(content, name, ReasonsSpec)
+    spec, _, file = parse_model(content, name, ReasonsSpec)
     found = problems(spec)
     if found:
         raise RulesError("\n".join(f"{file.at(problem.path)}: {problem.message}" for problem in found))

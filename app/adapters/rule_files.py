@@ -57,14 +57,14 @@ def load_rules(folder: Path) -> Rules:
     Raises:  RulesError: a file is missing, unreadable or says something unknown; one problem a line, each
              beginning with `file:line:`.
     """
-    contents = {path.name: _read(path) for path in sorted(folder.glob("*.yaml"))} if folder.is_dir() else {}
+    contents = {path.name: read_capped(path) for path in sorted(folder.glob("*.yaml"))} if folder.is_dir() else {}
     for name in ("shop.yaml", "scoring.yaml"):
         if name not in contents:
             raise RulesError(
-                f"{_shown(folder / name)}:1: there is no such file; point SHELFWISE_RULES_DIR at a folder with it"
+                f"{shown_path(folder / name)}:1: there is no such file; point SHELFWISE_RULES_DIR at a folder with it"
             )
-    shop, shop_file = parse_shop(contents["shop.yaml"], _shown(folder / "shop.yaml"))
-    scoring, scoring_file = parse_scoring(contents["scoring.yaml"], _shown(folder / "scoring.yaml"))
+    shop, shop_file = parse_shop(contents["shop.yaml"], shown_path(folder / "shop.yaml"))
+    scoring, scoring_file = parse_scoring(contents["scoring.yaml"], shown_path(folder / "scoring.yaml"))
     digest = hashlib.sha256()
     for name, content in contents.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -73,7 +73,7 @@ def load_rules(folder: Path) -> Rules:
 
 def parse_shop(content: bytes, name: str) -> tuple[ShopRules, RulesFile]:
     """The shop rules in `content`; `name` is the file as messages shall call it. Raises RulesError."""
-    rules, data, file = _parse(content, name, ShopRules)
+    rules, data, file = parse_model(content, name, ShopRules)
     problems = list(_repeated_ids(data, file))
     diversity = [i for i, rule in enumerate(rules.slate) if isinstance(rule, Diversity)]
     problems += [f"{file.at(('slate', i))}: a second diversity rule; keep one" for i in diversity[1:]]
@@ -84,7 +84,7 @@ def parse_shop(content: bytes, name: str) -> tuple[ShopRules, RulesFile]:
 
 def parse_scoring(content: bytes, name: str) -> tuple[ScoringRules, RulesFile]:
     """The scoring rules in `content`; `name` is the file as messages shall call it. Raises RulesError."""
-    rules, _, file = _parse(content, name, ScoringRules)
+    rules, _, file = parse_model(content, name, ScoringRules)
     return rules, file
 
 
@@ -179,27 +179,29 @@ def _with_ancestors(categories: Sequence[str]) -> dict[str, str]:
     return paths
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """The path as messages name it: relative to the working directory where it lies below it."""
     absolute, here = path.resolve(), Path.cwd()
     return absolute.relative_to(here).as_posix() if absolute.is_relative_to(here) else path.as_posix()
 
 
-def _read(path: Path) -> bytes:
+def read_capped(path: Path) -> bytes:
+    """The bytes of a rule file. Raises RulesError when it can't be read or is larger than MAX_FILE_BYTES."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise RulesError(f"{_shown(path)}:1: can't be read: {error.strerror}") from error
+        raise RulesError(f"{shown_path(path)}:1: can't be read: {error.strerror}") from error
     if len(content) > MAX_FILE_BYTES:
-        raise RulesError(f"{_shown(path)}:1: larger than {MAX_FILE_BYTES // 1024} KB; is this the right file?")
+        raise RulesError(f"{shown_path(path)}:1: larger than {MAX_FILE_BYTES // 1024} KB; is this the right file?")
     return content
 
 
 # ------------------------------------------------------------------------------------------------- messages
 
 
-def _parse(content: bytes, name: str, model: type[_Model]) -> tuple[_Model, Any, RulesFile]:
+def parse_model(content: bytes, name: str, model: type[_Model]) -> tuple[_Model, Any, RulesFile]:
+    """The content as `model`, as plain values, and with its lines. Raises RulesError, one problem a line."""
     data, lines = load_with_lines(content, name)
     file = RulesFile(name, lines)
     if not isinstance(data, dict):
