@@ -1,0 +1,43 @@
+"""A process that makes model calls as fast as the ledger lets it; killed by the tests at any moment.
+
+    python ledger_worker.py URL LOG NAME CALLS BUDGET
+
+Each call's id is noted in LOG before it is reserved ("try"), once it may begin ("begin") and once it is settled
+("end"), by one write each, so that nothing noted is lost with the process.
+"""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from app.adapters.sql_store.ledger import SqlLedger
+from app.domain.model_calls import LedgerRow
+
+WORST_USD = 0.002
+COST_USD = 0.0015
+DAY = "2026-11-21"
+
+
+def main() -> None:
+    """Runs until the calls are made or the budget is exhausted."""
+    url, log, name, calls, budget = sys.argv[1:]
+    ledger = SqlLedger.open(url)
+    note = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(note, b"ready\n")
+    for number in range(int(calls)):
+        call_id = f"{name}-{number}"
+        row = LedgerRow(call_id, 0.0, DAY, "r", "rerank", "home", "m", "rerank/v1", "h", "pending")
+        row = replace(row, at=ledger._wall())
+        os.write(note, f"try {call_id}\n".encode())
+        if not ledger.reserve(row, WORST_USD, float(budget)):
+            break
+        os.write(note, f"begin {call_id}\n".encode())
+        ledger.settle(call_id, replace(row, outcome="complete", input_tokens=10, cost_usd=COST_USD))
+        os.write(note, f"end {call_id}\n".encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The ledger under several real processes: one budget, and no row lost with a killed process."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from app.adapters.sql_store.ledger import SqlLedger
+
+WORKER = Path(__file__).with_name("ledger_worker.py")
+DAY = "2026-11-21"
+WORST_USD, COST_USD = 0.002, 0.0015  # as in ledger_worker.py
+
+
+def start(tmp_path: Path, name: str, calls: int, budget: float) -> subprocess.Popen[bytes]:
+    url = f"sqlite:///{tmp_path}/shop.db"
+    log = tmp_path / f"{name}.log"
+    return subprocess.Popen([sys.executable, str(WORKER), url, str(log), name, str(calls), str(budget)])
+
+
+def noted(tmp_path: Path, word: str) -> set[str]:
+    lines = [line for log in tmp_path.glob("*.log") for line in log.read_text().splitlines()]
+    return {line.split()[1] for line in lines if line.startswith(f"{word} ")}
+
+
+def test_processes_share_one_budget(tmp_path: Path) -> None:
+    """Four processes that call until they are refused spend the budget, and not 1% more."""
+    budget = 0.25
+    workers = [start(tmp_path, f"w{i}", 1000, budget) for i in range(4)]
+    assert [worker.wait(timeout=60) for worker in workers] == [0] * 4
+    ledger = SqlLedger.open(f"sqlite:///{tmp_path}/shop.db")
+    settled, reserved = ledger.spent_usd(DAY)
+    outcomes = Counter(row.outcome for row in ledger.rows(since=0.0, until=1e12, limit=10_000))
+    ledger.close()
+    assert settled <= budget * 1.01
+    assert settled > budget - WORST_USD
+    assert reserved == 0.0
+    assert outcomes == {"complete": round(settled / COST_USD)}
+    assert len(noted(tmp_path, "begin")) == outcomes["complete"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_killed_process_loses_no_row(tmp_path: Path, seed: int) -> None:
+    """Of processes killed at any moment every call that began has its row; what was open stays charged as lost."""
+    draw = random.Random(seed)
+    workers = [start(tmp_path, f"w{i}", 100_000, 1e6) for i in range(4)]
+    until = time.monotonic() + 30.0
+    while len(list(tmp_path.glob("*.log"))) < 4 and time.monotonic() < until:
+        time.sleep(0.01)
+    for worker in workers:
+        time.sleep(draw.uniform(0.05, 0.25))
+        worker.kill()
+        worker.wait()
+    tried, begun, done = (noted(tmp_path, word) for word in ("try", "begin", "end"))
+    assert len(begun) > 4
+    ledger = SqlLedger.open(f"sqlite:///{tmp_path}/shop.db")
+    rows = {row.call_id: row for row in ledger.rows(since=0.0, until=1e12, limit=1_000_000)}
+    settled, reserved = ledger.spent_usd(DAY)
+    ledger.close()
+    assert begun <= set(rows) <= tried
+    assert {call for call, row in rows.items() if row.outcome == "complete"} >= done
+    outcomes = Counter(row.outcome for row in rows.values())
+    assert set(outcomes) <= {"complete", "lost"}
+    assert outcomes["lost"] <= 4
+    assert settled == pytest.approx(outcomes["complete"] * COST_USD + outcomes["lost"] * WORST_USD, abs=1e-12)
+    assert reserved == 0.0
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
