@@ -344,9 +344,11 @@ def _keys(query: Query, shopper: Shopper, profile: Profile) -> dict[str, str]:
         "without query": key(replace(query, text=None), digest),
         "without cart": key(replace(query, cart=()), digest),
     }
-    if not shopper.consent.llm_processing:
-        return {**variants, "no profile where the model may not see it": key(query, "")}
-    return {**variants, "no profile where the model may not see it": variants["as designed"]}
+    hidden = not shopper.consent.llm_processing
+    about = query.product_id is not None or bool(query.cart)
+    variants["no profile where the model may not see it"] = key(query, "" if hidden else digest)
+    variants["no profile on product and cart pages"] = key(query, "" if about else digest)
+    return variants
 
 
 def _asks_model(consent: Consent, query: Query) -> bool:

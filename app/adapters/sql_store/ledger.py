@@ -63,6 +63,7 @@ class SqlLedger:
         self._owner = f"{os.getpid()}.{secrets.token_hex(8)}"
         # SQLite has one writer; threads of this process queue here instead of polling for the file's lock.
         self._write_lock = threading.Lock()
+        self._warned_of: str | None = None
 
     @classmethod
     def open(cls, url: str, *, wall: Callable[[], float] = time.time) -> SqlLedger:
@@ -108,7 +109,8 @@ class SqlLedger:
                 return False
             cursor.execute(_INSERT, (row.call_id, row.at, day, *_values(row, "pending"), worst, self._owner))
             cursor.execute(_CHARGE, (day, 0, worst))
-        if day != row.day:
+        if row.day not in (day, self._warned_of):
+            self._warned_of = row.day
             log.warning("ledger_clock_behind", day=row.day, charged_to=day)
         return True
 

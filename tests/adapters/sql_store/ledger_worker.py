@@ -1,6 +1,6 @@
 """A process that makes model calls as fast as the ledger lets it; killed by the tests at any moment.
 
-    python ledger_worker.py URL LOG NAME CALLS BUDGET
+    python ledger_worker.py URL LOG NAME CALLS BUDGET COST DAY[,DAY…]
 
 Each call's id is noted in LOG before it is reserved ("try"), once it may begin ("begin") and once it is settled
 ("end"), by one write each, so that nothing noted is lost with the process.
@@ -8,6 +8,7 @@ Each call's id is noted in LOG before it is reserved ("try"), once it may begin 
 
 import os
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,26 +18,24 @@ from app.adapters.sql_store.ledger import SqlLedger
 from app.domain.model_calls import LedgerRow
 
 WORST_USD = 0.002
-COST_USD = 0.0015
-DAY = "2026-11-21"
 
 
 def main() -> None:
-    """Runs until the calls are made or the budget is exhausted."""
-    url, log, name, calls, budget = sys.argv[1:]
+    """Calls until the calls are made or the budget is exhausted, one day after the other."""
+    url, log, name, calls, budget, cost, days = sys.argv[1:]
     ledger = SqlLedger.open(url)
     note = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.write(note, b"ready\n")
-    for number in range(int(calls)):
-        call_id = f"{name}-{number}"
-        row = LedgerRow(call_id, 0.0, DAY, "r", "rerank", "home", "m", "rerank/v1", "h", "pending")
-        row = replace(row, at=ledger._wall())
-        os.write(note, f"try {call_id}\n".encode())
-        if not ledger.reserve(row, WORST_USD, float(budget)):
-            break
-        os.write(note, f"begin {call_id}\n".encode())
-        ledger.settle(call_id, replace(row, outcome="complete", input_tokens=10, cost_usd=COST_USD))
-        os.write(note, f"end {call_id}\n".encode())
+    for day in days.split(","):
+        for number in range(int(calls)):
+            call_id = f"{name}-{day}-{number}"
+            row = LedgerRow(call_id, time.time(), day, "r", "rerank", "home", "m", "rerank/v1", "h", "pending")
+            os.write(note, f"try {call_id}\n".encode())
+            if not ledger.reserve(row, WORST_USD, float(budget)):
+                break
+            os.write(note, f"begin {call_id}\n".encode())
+            ledger.settle(call_id, replace(row, outcome="complete", input_tokens=10, cost_usd=float(cost)))
+            os.write(note, f"end {call_id}\n".encode())
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from app.adapters.sql_store.ledger import SqlLedger
 
 WORKER = Path(__file__).with_name("ledger_worker.py")
 DAY = "2026-11-21"
-WORST_USD, COST_USD = 0.002, 0.0015  # as in ledger_worker.py
+WORST_USD, COST_USD = 0.002, 0.0015  # WORST_USD as in ledger_worker.py
 
 
-def start(tmp_path: Path, name: str, calls: int, budget: float) -> subprocess.Popen[bytes]:
-    url = f"sqlite:///{tmp_path}/shop.db"
-    log = tmp_path / f"{name}.log"
-    return subprocess.Popen([sys.executable, str(WORKER), url, str(log), name, str(calls), str(budget)])
+def start(
+    tmp_path: Path, name: str, *, calls: int, budget: float, cost: float = COST_USD, days: str = DAY
+) -> subprocess.Popen[bytes]:
+    url, log = f"sqlite:///{tmp_path}/shop.db", str(tmp_path / f"{name}.log")
+    return subprocess.Popen([sys.executable, str(WORKER), url, log, name, str(calls), str(budget), str(cost), days])
 
 
 def noted(tmp_path: Path, word: str) -> set[str]:
@@ -31,7 +32,7 @@ def noted(tmp_path: Path, word: str) -> set[str]:
 def test_processes_share_one_budget(tmp_path: Path) -> None:
     """Four processes that call until they are refused spend the budget, and not 1% more."""
     budget = 0.25
-    workers = [start(tmp_path, f"w{i}", 1000, budget) for i in range(4)]
+    workers = [start(tmp_path, f"w{i}", calls=1000, budget=budget) for i in range(4)]
     assert [worker.wait(timeout=60) for worker in workers] == [0] * 4
     ledger = SqlLedger.open(f"sqlite:///{tmp_path}/shop.db")
     settled, reserved = ledger.spent_usd(DAY)
@@ -44,11 +45,24 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     assert len(noted(tmp_path, "begin")) == outcomes["complete"]
 
 
+def test_no_race_at_the_end_of_a_budget(tmp_path: Path) -> None:
+    """Sixty times four processes meet at a budget that three calls use up: it is never passed by a fourth."""
+    days = [f"2026-{month:02}-{day:02}" for month in (1, 2, 3) for day in range(1, 21)]
+    three = 3 * WORST_USD
+    workers = [start(tmp_path, f"w{i}", calls=50, budget=three, cost=WORST_USD, days=",".join(days)) for i in range(4)]
+    assert [worker.wait(timeout=60) for worker in workers] == [0] * 4
+    ledger = SqlLedger.open(f"sqlite:///{tmp_path}/shop.db")
+    spent = [ledger.spent_usd(day) for day in days]
+    ledger.close()
+    assert max(settled for settled, _ in spent) <= three * 1.01
+    assert sum(settled for settled, _ in spent) > 30 * three
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_killed_process_loses_no_row(tmp_path: Path, seed: int) -> None:
     """Of processes killed at any moment every call that began has its row; what was open stays charged as lost."""
     draw = random.Random(seed)
-    workers = [start(tmp_path, f"w{i}", 100_000, 1e6) for i in range(4)]
+    workers = [start(tmp_path, f"w{i}", calls=100_000, budget=1e6) for i in range(4)]
     until = time.monotonic() + 30.0
     while len(list(tmp_path.glob("*.log"))) < 4 and time.monotonic() < until:
         time.sleep(0.01)
