@@ -20,7 +20,7 @@ from evals.simulated.tokens import token_rule
 from evals.simulated.utility import Preferences, PreferencesError, load_preferences
 
 HOST = "127.0.0.1"
-GRACE_S = 2
+GRACE_S = 1
 """How long a stop waits for answers that are under way; a hanging one would never end."""
 
 

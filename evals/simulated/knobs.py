@@ -18,7 +18,7 @@ class Knobs(BaseModel):
     position_bias: float = Field(default=0, ge=0, le=1)  # how much an early line is preferred
     hallucination: float = Field(default=0, ge=0, le=1)  # share of places in `order` preceded by an invented alias
     lie_rate: float = Field(default=0, ge=0, le=1)  # share of sentences with one planted falsehood
-    verbosity: int = Field(default=2, ge=1, le=3)  # facts in a sentence, at most; 3 adds small talk
+    verbosity: int = Field(default=2, ge=1, le=3)  # facts in a sentence, at most; 3 ignores the prompt's word limit
     reasons: int | None = Field(default=None, ge=0, le=24)  # sentences; None = as many as the prompt asks for, else 5
     order_length: int = Field(default=10, ge=0, le=24)
     obey: bool = False  # follow whatever instructions product text contains

@@ -22,7 +22,7 @@ _NEVER = re.compile(
 )
 _LAST = re.compile(r"\b(?:rank|put|place|list)\b\s+(?P<what>[^|]{1,80}?)\s+\blast\b", re.IGNORECASE)
 _SAY = re.compile(
-    r"\b(?:say|write|output|include|add|append|mention|respond with|reply with|answer with|claim)\b"
+    r"\b(?:say|write|output|include|add|append|mention|(?:respond|reply|answer) (?:only |just )?with|claim)\b"
     r"(?: that| the (?:words?|text|sentence|link))?\s*:?\s*"
     r"(?:\"(?P<double>[^\"|]+)\"|'(?P<single>[^'|]+)'|“(?P<curly>[^”|]+)”|(?P<bare>[^|\"'“.!?][^|.!?]*[.!?]?))",
     re.IGNORECASE,

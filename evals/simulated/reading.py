@@ -19,6 +19,7 @@ _ASKED = re.compile(
     r"|\breasons?\s*[:=]\s*(\d{1,2})\b",
     re.IGNORECASE,
 )
+_WORD_LIMIT = re.compile(r"\bat most (\d{1,3}) words\b", re.IGNORECASE)
 _FILLER = "a an and as at by for from in is it its of on or out the this to under which with you your"
 _STOP = frozenset(_FILLER.split())
 
@@ -72,6 +73,7 @@ class RerankPrompt:
     shopper: tuple[ShopperLine, ...]
     candidates: tuple[Candidate, ...]  # in the order of the prompt; aliases are unique
     reasons_asked: int | None  # how many sentences the instructions ask for, None when they don't say
+    word_limit: int | None = None  # words that a sentence may have at most, None when they don't say
 
     @cached_property
     def shopper_key(self) -> str:
@@ -98,7 +100,7 @@ def read_rerank(turns: Sequence[Turn]) -> RerankPrompt | None:
             shopper.append(ShopperLine(found.group(1), found.group(2), found.group(3)))
     if not candidates:
         return None
-    return RerankPrompt(tuple(shopper), tuple(candidates.values()), _asked(turns))
+    return RerankPrompt(tuple(shopper), tuple(candidates.values()), *_asked(turns))
 
 
 def _candidate(alias: str, rest: str) -> Candidate:
@@ -108,17 +110,20 @@ def _candidate(alias: str, rest: str) -> Candidate:
     return Candidate(alias, name, brand, category, tuple(facts))
 
 
-def _asked(turns: Sequence[Turn]) -> int | None:
-    """The last number of sentences that the instructions name; lines of data are not instructions."""
-    asked: int | None = None
+def _asked(turns: Sequence[Turn]) -> tuple[int | None, int | None]:
+    """(sentences, words in each) as the instructions name them last; lines of data are not instructions."""
+    sentences: int | None = None
+    length: int | None = None
     for turn in turns:
-        lines = [
+        text = "\n".join(
             line for line in turn.text.splitlines() if not _CANDIDATE_LINE.match(line) and not _SHOPPER_LINE.match(line)
-        ]
-        for found in _ASKED.finditer("\n".join(lines)):
+        )
+        for found in _ASKED.finditer(text):
             said = (found.group(1) or found.group(2)).lower()
-            asked = _NUMBER_WORDS[said] if said in _NUMBER_WORDS else int(said)
-    return asked
+            sentences = _NUMBER_WORDS[said] if said in _NUMBER_WORDS else int(said)
+        for found in _WORD_LIMIT.finditer(text):
+            length = int(found.group(1))
+    return sentences, length
 
 
 def words(text: str) -> frozenset[str]:

@@ -203,10 +203,11 @@ class Sentence:
 def write_sentence(prompt: RerankPrompt, candidate: Candidate, verbosity: int, dice: Dice) -> Sentence:
     """A sentence that claims only what the candidate's line says.
 
-    Args: verbosity: at most so many facts; 3 adds small talk. A candidate without facts is described by its name.
+    Args: verbosity: at most so many facts; 3 adds small talk and ignores the prompt's word limit, which else costs
+          all facts but the first that don't fit. A candidate without facts is described by its name.
     """
     facts = candidate.facts[:verbosity]
-    claims = [_claim(prompt, fact, dice) for fact in facts]
+    claims = _within([_claim(prompt, fact, dice) for fact in facts], None if verbosity >= 3 else prompt.word_limit)
     if not claims:
         kind = candidate.category.rsplit(">", 1)[-1].strip()
         maker = f" by {candidate.brand}" if candidate.brand else ""
@@ -215,6 +216,18 @@ def write_sentence(prompt: RerankPrompt, candidate: Candidate, verbosity: int, d
     connectors = tuple(dice.pick(_CONNECTORS, "connector", i) for i in range(len(claims) - 1))
     closing = dice.pick(_SMALL_TALK, "closing") if verbosity >= 3 else ""
     return Sentence(opening, tuple(claims), connectors, closing)
+
+
+def _within(claims: Sequence[Claim], word_limit: int | None) -> list[Claim]:
+    """The first claim, and the next ones as long as all of them together keep the limit."""
+    kept: list[Claim] = []
+    count = 0
+    for claim in claims:
+        count += len(claim.text.split()) + 1  # one for the word that joins it
+        if kept and word_limit is not None and count > word_limit:
+            break
+        kept.append(claim)
+    return kept
 
 
 def _claim(prompt: RerankPrompt, fact: Fact, dice: Dice) -> Claim:

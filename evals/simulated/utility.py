@@ -25,7 +25,16 @@ _PRICE = re.compile(r"\bprice (\d[\d.,]*)")
 _RATING = re.compile(r"\b(\d(?:\.\d)?) out of 5 by (\d+)")
 _PERCENT = re.compile(r"(\d+)%")
 
-_LINE_WEIGHT = {"query": 3.0, "page": 2.0, "interest": 2.0, "cart": 1.5, "bought": 1.0, "viewed": 1.0, "style": 1.0}
+_LINE_WEIGHT = {
+    "budget": 0.0,
+    "query": 3.0,
+    "page": 2.0,
+    "interest": 2.0,
+    "cart": 1.5,
+    "bought": 1.0,
+    "viewed": 1.0,
+    "style": 1.0,
+}
 _FACT_WEIGHT = {
     "query_match": 1.0,
     "bought_together": 0.8,

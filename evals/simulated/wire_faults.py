@@ -130,10 +130,10 @@ def _drip(script: Script, detail: str) -> Script:
 
 
 def _split_utf8(script: Script, _detail: str) -> Script:
-    """Writes of seven bytes, 1 ms apart, with a character of four bytes before every text."""
+    """Writes of 31 bytes, 1 ms apart, with a character of four bytes before every text."""
     body = script.body.replace(b'"content":"', '"content":"\U0001f9e1'.encode()) if _streams(script) else script.body
     start_s = _first_s(script)
-    pieces = tuple(Piece(start_s + i / 7000, body[i : i + 7]) for i in range(0, len(body), 7))
+    pieces = tuple(Piece(start_s + i / 31_000, body[i : i + 31]) for i in range(0, len(body), 31))
     return replace(script, pieces=pieces)
 
 
@@ -187,7 +187,7 @@ WIRE_FAULTS: Mapping[str, WireFault] = {
     "no_terminator": WireFault("ends without finish_reason and [DONE]; unstreamed: half a body", _no_terminator),
     "error_event": WireFault("200, half of the chunks, then an error event", _error_event),
     "drip": WireFault("one byte every 0.2 s; detail: milliseconds", _drip),
-    "split_utf8": WireFault("writes of seven bytes that split characters", _split_utf8),
+    "split_utf8": WireFault("writes of 31 bytes that split characters", _split_utf8),
     "keepalives": WireFault("200, then keep-alive comments without end", _keepalives),
     "whitespace": WireFault("the answer begins, then white space without end", _whitespace),
     "empty": WireFault(
