@@ -74,6 +74,7 @@ class Writer:
         self.facts: dict[str, Fact] = {f"{self.alias}{i}": e for i, e in enumerate(self.evidence, start=1)}
         self.facts |= {fact.id: fact for fact in subject.profile[:4]}
         self.hedging = True
+        self.said = ""  # the wording used last, with its slots
 
     def cite(self, fact: Fact) -> str:
         """The citation of one of this item's facts."""
@@ -153,7 +154,8 @@ class Writer:
     def wording(self, fact: Evidence, shape: str, value: Value | None = None) -> str:
         """A predicate or fragment that states the fact, or another value in its place."""
         said = phrasings()["facts"][fact.kind][variant_of(fact.kind, fact.value)][shape]
-        return str(self.rng.choice(said)).format(**self.slots(fact.kind, fact.value if value is None else value))
+        self.said = str(self.rng.choice(said))
+        return self.said.format(**self.slots(fact.kind, fact.value if value is None else value))
 
     def citation(self, *facts: Fact) -> str:
         """The facts as citations, in one of the forms that models use."""

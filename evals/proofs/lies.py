@@ -23,17 +23,26 @@ _AMOUNTS = (
 )
 
 
+_SLOTS = {
+    **{key: (key.removesuffix("_minor"),) for key in _AMOUNTS},
+    "orders": ("orders", "times"),
+    "rank": ("rank", "ordinal"),
+    "left": ("left", "pieces"),
+    "window_days": ("window",),
+}
+"""Key of a fact's value → slots that show it."""
+
+
 def _held(fact: Evidence, key: str) -> int:
     return cast(int, fact.value[key])
 
 
 def _single_with(writer: Writer, fact: Evidence, value: Value) -> str:
-    """A sentence that states the changed value. Raises Unsuitable when the wording doesn't show the change."""
-    state = writer.rng.getstate()
+    """A sentence that states the changed value. Raises Unsuitable when the wording doesn't show all that changed."""
     lie = writer.single(fact, value)
-    writer.rng.setstate(state)
-    if writer.single(fact) == lie:
-        raise Unsuitable
+    for key, held in value.items():
+        if held != fact.value[key] and not any(f"{slot}}}" in writer.said for slot in _SLOTS.get(key, (key,))):
+            raise Unsuitable
     return lie + "."
 
 
@@ -177,9 +186,7 @@ def wrong_scale(writer: Writer, _: Sequence[Subject]) -> str:
         f"is rated {fact.value['rating']} out of 10",
         f"is rated {other} out of 5",
         f"has {other} stars from {fact.value['count']} shoppers",
-        f"is rated {round(shown + 0.5)} stars by all {fact.value['count']} shoppers"
-        if shown < 4.5
-        else "is rated 5 stars",
+        f"is rated {int(shown) + 1} stars by all {fact.value['count']} shoppers" if shown < 4.5 else "is rated 5 stars",
         f"has a perfect {fact.value['rating']}",
     ]
     return f"{writer.subject_words()} {writer.rng.choice(options)}{writer.citation(fact)}."
@@ -213,8 +220,8 @@ def cited_brand(writer: Writer, _: Sequence[Subject]) -> str:
     fact = writer.of_kind("bought_together")
     partner = str(fact.value["partner"])
     brand = partner.split(maxsplit=1)[0]
-    if brand in writer.subject.item.name:
-        raise Unsuitable
+    if brand in writer.subject.item.name or len(brand) < 4 or " by " in partner:
+        raise Unsuitable  # titles of books don't begin with a brand
     said = writer.rng.choice([f"This one is by {brand}, and it", f"From {brand}; it", f"A {brand} product that"])
     return f"{said} {writer.wording(fact, 'predicates')}{writer.citation(fact)}."
 

@@ -1,0 +1,349 @@
+"""Whether a written reason may be shown: every word and figure of it follows from the facts that it cites.
+
+A closed world (DESIGN.md, Proof): what isn't a neutral word must come from a cited fact or the item's own record;
+figures, comparisons and superlatives from a cited fact only, in the right unit, currency, role and direction; and at
+least one fact of the item is stated. Whatever the rules here don't know is refused: a refused sentence costs a
+compiled one in its place, a wrong one costs trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.domain.catalog import Product
+from app.domain.model_calls import ProfileFact
+from app.domain.ranking import Evidence
+from app.pipeline import proof_claims
+from app.pipeline.proof_facts import Backing, Name, OwnWords, backing_of, own_words
+from app.pipeline.proof_numbers import mentions
+from app.pipeline.proof_quantities import places, rank_of, stated
+from app.pipeline.proof_text import Resolved, Token, forms, markup_in, mended, resolve_citations, tokens_of, word_set
+from app.pipeline.reasons_schema import ReasonConfig
+
+__all__ = ["MAX_CHARS", "Failure", "FailureKind", "Proof", "Resolved", "prove", "resolve_citations"]
+
+MAX_CHARS = 300
+
+FailureKind = Literal[
+    "too_long",
+    "markup",
+    "language",
+    "sensitive",
+    "negation",
+    "superlative",
+    "wrong_comparative",
+    "unbacked_claim",
+    "uncited_number",
+    "unit",
+    "currency",
+    "stock",
+    "wrong_deed",
+    "wrong_wish",
+    "wrong_name",
+    "unknown_word",
+    "no_item_fact",
+]
+
+_NAME_BEFORE = word_set("with like as of to your alongside after since and combine complement")
+_NAME_ARTICLES = word_set("the a an that this your")
+_SUBJECT_VERBS = word_set("is has was cost costs comes gets holds scores sits fits matches ranks carries stays")
+_SOFT = word_set("good nice solid sensible great natural handy close simple fine")
+_SOFT_NOUNS = word_set("match fit choice option pick find addition companion way item product")
+_TAIL_VERBS = word_set("in on also from by often yours")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that isn't proved, and the words in question."""
+
+    kind: FailureKind
+    span: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The verdict on one sentence."""
+
+    ok: bool
+    text: str  # what may be shown when ok: spaces mended
+    evidence_ids: tuple[str, ...]  # cited facts of the item that the sentence states, in the order of `cited`
+    failures: tuple[Failure, ...]
+
+
+def prove(
+    text: str,
+    *,
+    item: Product,
+    cited: Sequence[Evidence],
+    profile_facts: Sequence[ProfileFact] = (),
+    config: ReasonConfig,
+    currency: str,
+) -> Proof:
+    """Whether a sentence about `item` follows from what it cites.
+
+    Never raises on any text. Time is linear in the text and the facts: at most MAX_CHARS characters are looked at.
+
+    Args:    text: the sentence without citations (`resolve_citations`); cited: facts of this item that it cites.
+             profile_facts: lines about the shopper that it cites; currency: of all amounts.
+    Returns: `ok` with no failures, or every kind of failure found.
+    """
+    if len(text) > MAX_CHARS:
+        return Proof(False, "", (), (Failure("too_long", f"{len(text)} characters"),))
+    shown = mended(text)
+    markup = markup_in(shown)
+    if markup is not None:
+        return Proof(False, shown, (), (Failure("markup", ascii(markup)),))
+    check = _Check(shown, own_words(item, config), backing_of(cited, profile_facts, currency), config, currency)
+    check.run()
+    used = check.used
+    return Proof(
+        ok=not check.failures,
+        text=shown,
+        evidence_ids=tuple(fact.id for fact in cited if fact.id in used),
+        failures=tuple(check.failures),
+    )
+
+
+class _Check:
+    """One sentence on its way through the rules; collects failures and the facts that were stated."""
+
+    def __init__(self, text: str, own: OwnWords, backing: Backing, config: ReasonConfig, currency: str) -> None:
+        self.text, self.own, self.backing, self.config, self.currency = text, own, backing, config, currency
+        self.tokens: list[Token] = tokens_of(text)
+        n = len(self.tokens)
+        self.named = [0] * n  # 1 + index into backing.names
+        self.covered = [0] * n  # 1: part of a whole field; 2: of a name or brand; 3: of a cited name
+        self.spans = [0] * n  # length of the name that token i belongs to: the longest wins
+        self.figures = [0] * n
+        self.used: set[str] = set()
+        self.failures: list[Failure] = []
+        self.telling = False
+
+    def run(self) -> None:
+        """Every rule, the cheap and general ones first."""
+        if not self.config.sensitivity.speakable(self.text):
+            self._fail("sensitive", "")
+        self._names()
+        self._own_fields()
+        self._figures()
+        self._words()
+        deed = proof_claims.wrong_deeds(self.tokens, self.backing, self.named)
+        if deed:
+            self._fail("wrong_deed", deed)
+        relation = proof_claims.wrong_relation(
+            self.tokens,
+            self.backing,
+            [c or t.word in self.backing.terms for c, t in zip(self.covered, self.tokens, strict=True)],
+        )
+        if relation:
+            self._fail("unbacked_claim", relation)
+        wish = proof_claims.wrong_wish(self.tokens, self.backing, self.config.neutral_words)
+        if wish:
+            self._fail("wrong_wish", wish)
+        if not self.used and not self.telling:
+            self._fail("no_item_fact", self.text[:40])
+
+    def _fail(self, kind: FailureKind, span: str) -> None:
+        self.failures.append(Failure(kind, span))
+
+    # Names of cited facts: two words in a row or the whole name.
+
+    def _names(self) -> None:
+        starts: dict[str, list[int]] = {}
+        for i, token in enumerate(self.tokens):
+            starts.setdefault(token.word, []).append(i)
+        for number, name in enumerate(self.backing.names, start=1):
+            for offset, word in enumerate(name.words):
+                for i in starts.get(word, ()):
+                    self._name_at(i, number, name, offset)
+
+    def _name_at(self, i: int, number: int, name: Name, offset: int) -> None:
+        length = 0
+        words = name.words[offset:]
+        while length < len(words) and i + length < len(self.tokens) and self.tokens[i + length].word == words[length]:
+            length += 1
+        whole = length == len(name.words)
+        if length < 2 and not whole and not self._introduced(i):
+            return
+        if name.deed is not None and not whole and not self._introduced(i):
+            return
+        for k in range(i, i + length):
+            if length > self.spans[k]:
+                self.named[k], self.covered[k], self.spans[k] = number, 3, length
+        self.used.add(name.fact_id)
+
+    def _introduced(self, i: int) -> bool:
+        """Whether a part of another product's name is introduced as one: "with the Iron Pan", "your pan"."""
+        k = i - 1
+        while k >= 0 and self.covered[k] == 3:
+            k -= 1
+        article = False
+        while k >= 0 and self.tokens[k].text in _NAME_ARTICLES:
+            if self.tokens[k].text == "your":
+                return True
+            article = True
+            k -= 1
+        if k >= 0 and self.tokens[k].text in _NAME_BEFORE:
+            return True
+        return article and any(t.text == "you" for t in self.tokens[i + 1 : i + 8])
+
+    def _own_fields(self) -> None:
+        """Whole names, brands, tags and values of the item's own record."""
+        for i, token in enumerate(self.tokens):
+            for words in self.own.fields.get(token.word, ()):
+                end = i + len(words)
+                if len(words) == 1 and token.figure:
+                    continue  # the bare figure of an attribute: proved with its unit only
+                if end <= len(self.tokens) and all(
+                    self.tokens[i + k].word == word for k, word in enumerate(words[1:], start=1)
+                ):
+                    mark = 2 if words in self.own.trusted else 1
+                    for k in range(i, end):
+                        self.covered[k] = max(self.covered[k], mark)
+
+    # Figures.
+
+    def _figures(self) -> None:
+        for mention in mentions(self.tokens, self.currency):
+            if isinstance(mention, int):
+                if not self.covered[mention]:
+                    self._fail("uncited_number", self.tokens[mention].text)
+                continue
+            result = stated(self.tokens, mention, self.backing, self.own, self.covered, self.currency)
+            if result.failure and mention.hedge and not self.tokens[mention.first].figure and mention.n == 1:
+                continue
+            if result.failure:
+                written = " ".join(t.text for t in self.tokens[mention.start : mention.end])
+                self._fail("currency" if result.failure == "currency" else _number_failure(result.failure), written)
+            if result.fact_id:
+                self.used.add(result.fact_id)
+            if result.own and self.tokens[mention.first].figure:
+                self.telling = True
+            for k in range(mention.start, mention.end):
+                self.figures[k] = 1
+        for i, place in places(self.tokens):
+            held = rank_of(self.backing, place)
+            if held is not None:
+                self.figures[i] = 1
+                self.used.add(held.fact_id)
+            elif not self.covered[i] and not self.figures[i]:
+                self._fail("superlative" if place == 1 else "uncited_number", self.tokens[i].text)
+                self.figures[i] = 1
+
+    # Words.
+
+    def _words(self) -> None:
+        unknown: list[str] = []
+        for i, token in enumerate(self.tokens):
+            if token.negated or (token.text in proof_claims.NEGATIONS and token.text != "none"):
+                if self.covered[i] < 1 and not self._rank_number(i):
+                    self._fail("negation", token.text)
+                continue
+            if self.figures[i] or token.figure or token.sign:
+                if token.sign and not self.figures[i] and not self.covered[i] and token.text not in "&+/×°":
+                    self._fail("unit", token.text)
+                continue
+            if self.covered[i] >= 2:
+                self._named_word(i)
+                continue
+            if not self._word(i):
+                unknown.append(token.text)
+        words = sum(not t.figure and not t.sign for t in self.tokens)
+        if len(unknown) >= 3 and 2 * len(unknown) >= words:
+            self._fail("language", " ".join(unknown)[:60])
+        for word in unknown:
+            self._fail(_unknown_kind(word), word)
+
+    def _rank_number(self, i: int) -> bool:
+        return self.tokens[i].text == "no" and i + 1 < len(self.tokens) and self.figures[i + 1] > 0
+
+    def _named_word(self, i: int) -> None:
+        """A name at the head of a sentence is its subject: another product's name there says its facts of that one."""
+        brand_like = self.covered[i] == 2
+        self.telling = self.telling or (brand_like and self.tokens[i].word in self.own.telling)
+        number = self.named[i]
+        if not number or self.backing.names[number - 1].deed is None or self.covered[i] != 3:
+            return
+        words = self.backing.names[number - 1].words
+        before = self.tokens[i - 1].text if i else ""
+        if before in ("by", "from", "brand") and words[0] == self.tokens[i].word and not self._is_own_brand(i):
+            self._fail("wrong_name", self.tokens[i].text)
+        end = i + 1
+        while end < len(self.tokens) and self.named[end] == number:
+            end += 1
+        starts = self.tokens[i].stop == 2 or (i >= 1 and before in ("the", "this") and self.tokens[i - 1].stop == 2)
+        told = self.tokens[end : end + 2]
+        if starts and len(told) == 2 and told[0].text in _SUBJECT_VERBS and told[1].text not in _TAIL_VERBS:
+            self._fail("wrong_name", self.tokens[i].text)
+
+    def _is_own_brand(self, i: int) -> bool:
+        return any(
+            all(i + k < len(self.tokens) and self.tokens[i + k].word == word for k, word in enumerate(words))
+            for words in self.own.trusted
+        )
+
+    def _word(self, i: int) -> bool:
+        """Whether the word at i is proved or neutral. Failures of claims are recorded here; False = unknown."""
+        token = self.tokens[i]
+        told = forms(token.word)
+        claim = next((f for f in (token.text, *told) if f in self.config.claim_words), None)
+        fact = self.backing.terms.get(token.word, "") or proof_claims.profile_backing(token, self.backing)
+        if fact:
+            self.used.add(fact)
+        if claim is not None:
+            kinds = self.config.claim_words[claim]
+            backed = [self.backing.kinds[kind] for kind in kinds if kind in self.backing.kinds]
+            self.used.update(backed)
+            if not backed and not fact and not self._price_named(i):
+                if self.covered[i] and kinds:
+                    self.telling = True  # a whole tag or value that happens to be such a word
+                    return True
+                superlative = claim.endswith("est") or claim in ("best", "most", "top", "first", "perfect", "ideal")
+                self._fail("superlative" if superlative else "unbacked_claim", token.text)
+                return True
+        wrong = "" if self.covered[i] else proof_claims.misplaced(self.tokens, i, self.backing, self.figures)
+        if wrong and not (fact and token.word in self.backing.terms):
+            self._fail(_claim_failure(wrong), token.text)
+            return True
+        if claim is not None or fact:
+            return True
+        if token.text in self.config.neutral_words or any(f in self.config.neutral_words for f in told):
+            return True
+        if self.covered[i] or any(f in self.own.words for f in told):
+            self.telling = self.telling or any(f in self.own.telling for f in told)
+            return True
+        return token.text in _SOFT and i + 1 < len(self.tokens) and self.tokens[i + 1].word in _SOFT_NOUNS
+
+    def _price_named(self, i: int) -> bool:
+        """ "costs 39.90 EUR": the one way in which the word cost is about a price and not a margin."""
+        if self.tokens[i].text not in ("cost", "costs", "costing"):
+            return False
+        following = self.tokens[i + 1 : i + 4]
+        if following and self.figures[i + 1] and any(t.sign or t.text.isalpha() for t in following):
+            return True
+        return bool(following) and following[0].text in ("less", "more", "exactly", "only", "just", "about")
+
+
+def _number_failure(failure: str) -> FailureKind:
+    return "unit" if failure == "unit" else "uncited_number"
+
+
+_CLAIM_FAILURES: dict[str, FailureKind] = {
+    "wrong_comparative": "wrong_comparative",
+    "superlative": "superlative",
+    "negation": "negation",
+    "stock": "stock",
+    "uncited_number": "uncited_number",
+}
+
+
+def _claim_failure(wrong: str) -> FailureKind:
+    return _CLAIM_FAILURES.get(wrong, "unknown_word")
+
+
+def _unknown_kind(word: str) -> FailureKind:
+    if word in proof_claims.INVERTED:
+        return "wrong_comparative"
+    return "superlative" if word.endswith("est") and len(word) > 5 else "unknown_word"

@@ -1,0 +1,348 @@
+"""Which figure of which cited fact a figure of the sentence states, from the words around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.pipeline.proof_facts import Backing, OwnWords, Quantity, Unit
+from app.pipeline.proof_numbers import Mention, ordinal, within
+from app.pipeline.proof_text import Token, word_set
+
+_SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
+_DIFFERENCE = word_set("under below less cheaper lower off left spare saved remaining remain inside")
+_KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
+_AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
+_BELOW = word_set("below under within than inside beneath")
+_TARGETS = {"budget": "under", "limit": "under", "median": "below", "lowest": "saved", "day": "saved", "low": "saved"}
+_BASES = frozenset({"budget", "median", "reference"})
+_DIFFERENCES = frozenset({"under", "below", "saved"})
+_RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
+_ORDERS = word_set("order time basket")
+_PRODUCTS = word_set("product item option model choice alternative article other")
+_LEFT = word_set("left piece unit copy remain remains remaining stock pair available")
+_WINDOW = frozenset({"day"})
+_NOUNS: tuple[tuple[Unit, frozenset[str]], ...] = (
+    ("left", _LEFT),
+    ("raters", _RATERS),
+    ("orders", _ORDERS),
+    ("days", _WINDOW),
+    ("products", _PRODUCTS),
+)
+_UNIT_WORDS = {"w": "watt", "h": "hour", "hr": "hour", "l": "litre", "liter": "litre", "lm": "lumen", "in": "inch"}
+_POINTERS = word_set("this that another the each which every any")
+_RANKERS = word_set("number no nr rank ranks ranked place position spot #")
+_RATERS_SAY = word_set("rated rating rates rate average averages averaging score scores scored scoring")
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a figure states: the fact that backs it, or what is wrong with it. Both empty: it is no figure at all."""
+
+    fact_id: str = ""
+    failure: str = ""
+    own: bool = False  # a figure of the item's own name or attributes
+
+
+def stated(
+    tokens: Sequence[Token], mention: Mention, backing: Backing, own: OwnWords, covered: Sequence[int], currency: str
+) -> Stated:
+    """The fact whose figure the mention states. `covered[i]` > 0 where token i is part of a whole name."""
+    match mention.shape:
+        case "money":
+            return _money(tokens, mention, backing, currency)
+        case "percent":
+            return _percent(tokens, mention, backing, covered)
+        case "day":
+            return _found(mention, backing, "day", mention.n, ("since", "until"), "uncited_number")
+        case _:
+            return _plain(tokens, mention, backing, own, covered)
+
+
+def _found(
+    mention: Mention, backing: Backing, unit: Unit, value: int | None, roles: Sequence[str] | None, failure: str
+) -> Stated:
+    # "over the last 14 days" without the words between, "4.6 stars over 118 ratings": not a hedge.
+    exact = mention.hedge == "over" and unit in ("days", "raters")
+    if value is not None:
+        for held in backing.quantities:
+            if (
+                held.unit == unit
+                and (roles is None or held.role in roles)
+                and (within(value, held.value, mention.hedge) or (exact and value == held.value))
+            ):
+                return Stated(held.fact_id)
+    return Stated(failure=failure)
+
+
+def _money(tokens: Sequence[Token], mention: Mention, backing: Backing, currency: str) -> Stated:
+    if mention.currencies is None or currency not in mention.currencies:
+        return Stated(failure="currency")
+    amount = mention.minor(currency)
+    if amount is None:
+        return Stated(failure="uncited_number")
+    roles, bound = _money_roles(tokens, mention)
+    for held in backing.quantities:
+        if held.unit != "money":
+            continue
+        if held.role in roles and within(amount, held.value, mention.hedge):
+            return Stated(held.fact_id)
+        # "under 65 EUR" of an item that costs 64.90: a bound, as close as a rounding.
+        if bound and held.role == "price" and within(amount, held.value, "nearly"):
+            return Stated(held.fact_id)
+    return Stated(failure="uncited_number")
+
+
+def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[str], bool]:
+    """Which figures of a fact an amount may be here, and whether it may bound the price from above."""
+    after = _after(tokens, mention.end, 7)
+    if after:
+        first = after[0]
+        halved = first.text == "less" and len(after) > 2 and after[2].text == "half"
+        if first.stop == 0 and not halved:
+            if first.text in _DIFFERENCE or (first.text == "to" and len(after) > 1 and after[1].text == "spare"):
+                return _difference(after), False
+            if first.text in ("short", "within"):
+                return frozenset(), False
+            if first.word in ("budget", "limit", "maximum"):
+                return frozenset({"budget"}), False
+            if first.text in ("median", "low") or (first.text == "or" and len(after) > 1 and after[1].text == "more"):
+                return frozenset({"reference" if first.text == "low" else "median"}), False
+            if first.text == "price":
+                return frozenset({"price"}), False
+    roles, bound = _money_roles_before(tokens, mention.start)
+    if after and after[0].text == "of" and after[0].stop == 0 and any(t.word == "budget" for t in after):
+        return (roles if "price" in roles and not roles & _DIFFERENCES else frozenset({"under"})), False
+    return roles or frozenset({"price"}), bound
+
+
+def _difference(after: Sequence[Token]) -> frozenset[str]:
+    """Whose distance an amount is: the first of budget, median and lowest price that is named after it."""
+    for token in after:
+        role = _TARGETS.get(token.word)
+        if role is not None:
+            return frozenset({role})
+    return _DIFFERENCES
+
+
+def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[str], bool]:
+    steps = 0
+    for i in range(start - 1, -1, -1):
+        token, following = tokens[i], tokens[i + 1]
+        if following.stop == 2 or (following.stop == 1 and steps) or steps >= 4:
+            break
+        word = token.text
+        if word in _SKIPPED or word in ("exactly", "about"):
+            continue
+        steps += 1
+        if token.word in ("budget", "limit", "maximum"):
+            return frozenset({"budget"}), False
+        if word == "median":
+            return frozenset({"median"}), False
+        if word in _KEEPS:
+            return _DIFFERENCES, False
+        if word in ("by", "down") and not (word == "down" and following.text == "to"):
+            return _DIFFERENCES, False
+        if word in ("from", "low", "reference", "against"):
+            return frozenset({"reference"}), False
+        if word in _BELOW and i == start - 1:
+            return _BASES, word != "within"
+        if word in _BELOW:
+            return _BASES, False
+        if word == "price" and i and tokens[i - 1].text == "lowest":
+            return frozenset({"reference"}), False
+        if word in _AT:
+            return frozenset({"price"}), False
+        if token.figure or token.sign:
+            break
+    return frozenset(), False
+
+
+def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covered: Sequence[int]) -> Stated:
+    if covered[mention.first] and covered[mention.end - 1]:
+        return Stated(own=True)
+    value = mention.whole()
+    before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
+    after = _after(tokens, mention.end, 12)
+    first = after[0].text if after and after[0].stop == 0 else ""
+    roles: tuple[str, ...] = ()
+    if before is not None and before.text == "than":
+        roles = ("pricier",)
+    elif first == "of":
+        # "75% of the products cost more": the products are the subject.
+        roles = ("pricier",) if any(t.text in ("more", "pricier") for t in after) else ()
+    elif first == "off":
+        roles = ("promotion", "reduction")
+    elif first in ("discount", "reduction", "drop", "saving", "down"):
+        roles = ("reduction", "promotion") if first == "discount" else ("reduction",)
+    elif first in _DIFFERENCE:
+        roles = ("reduction",) if "budget" not in (t.word for t in after[:5]) else ()
+    elif before is not None and before.text in ("by", "down", "save", "saves", "saving", "reduced", "dropped"):
+        roles = ("reduction",)
+    return _found(mention, backing, "percent", value, roles, "uncited_number")
+
+
+def _plain(
+    tokens: Sequence[Token], mention: Mention, backing: Backing, own: OwnWords, covered: Sequence[int]
+) -> Stated:
+    first, end, value = mention.first, mention.end, mention.whole()
+    before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
+    if all(covered[first:end]) and not _supply(tokens, mention):
+        return Stated(own=True)
+    if tokens[first].text == "one" and before is not None and before.text in _POINTERS and end == first + 1:
+        return Stated(own=True)
+    if (fact := backing.terms.get(tokens[first].word)) and _searching(tokens, first):
+        return Stated(fact)
+    if mention.shape == "ordinal" or (before is not None and before.text in _RANKERS):
+        return _found(mention, backing, "rank", value, None, "uncited_number")
+    if _is_scale(tokens, mention):
+        return _found(mention, backing, "scale", value, None, "unit")
+    rated = _rating(tokens, mention, before)
+    noun = None if rated else _noun(tokens, mention)
+    if rated:
+        tenths = _tenths(mention)
+        return _found(mention, backing, "rating", tenths, None, "uncited_number")
+    if (own_figure := _own_figure(tokens, mention, own)) and noun not in ("left", "raters", "orders"):
+        return own_figure
+    if noun is not None:
+        result = _found(mention, backing, noun, value, None, "uncited_number")
+        if noun == "left" and result.failure and not _supply(tokens, mention):
+            return _word_number(tokens, mention) or result
+        return result
+    if (weeks := _weeks(tokens, mention)) is not None:
+        return _found(mention, backing, "days", weeks, None, "uncited_number")
+    counted = (
+        _found(mention, backing, "products", value, None, "") if _of_category(tokens, mention, covered) else Stated()
+    )
+    if counted.fact_id:
+        return counted
+    if before is not None and before.text in ("only", "just") and not mention.hedge:
+        left = _found(mention, backing, "left", value, None, "")
+        if left.fact_id:
+            return left
+    return _word_number(tokens, mention) or Stated(
+        failure="unit" if any(q.value == value for q in backing.quantities) else "uncited_number"
+    )
+
+
+def _word_number(tokens: Sequence[Token], mention: Mention) -> Stated | None:
+    """ "one of your interests", "combine the two": words for numbers that count nothing."""
+    token = tokens[mention.first]
+    if token.figure or mention.hedge or mention.end - mention.first > 1:
+        return None
+    before = tokens[mention.first - 1].text if mention.first else ""
+    if token.text == "one" or (token.text == "two" and before in ("the", "these", "those")):
+        return Stated(own=True)
+    return None
+
+
+def _supply(tokens: Sequence[Token], mention: Mention) -> bool:
+    """Whether the figure is about what is left in stock, so that a name like "Set, 2 pieces" can't stand for it."""
+    after = _after(tokens, mention.end, 3)
+    return any(t.text in ("left", "remain", "remains", "remaining", "stock") and t.stop == 0 for t in after)
+
+
+def _is_scale(tokens: Sequence[Token], mention: Mention) -> bool:
+    i = mention.start
+    if i >= 2 and tokens[i - 1].text == "of" and tokens[i - 2].text == "out":
+        return True
+    if i >= 2 and tokens[i - 1].text == "of" and tokens[i - 2].figure and len(tokens[i - 2].text) == 3:
+        return True
+    return i >= 2 and tokens[i - 1].text == "/" and tokens[i - 2].figure
+
+
+def _rating(tokens: Sequence[Token], mention: Mention, before: Token | None) -> bool:
+    after = _after(tokens, mention.end, 3)
+    words = [t.text for t in after if t.stop < 2]
+    if words[:2] == ["out", "of"] or (words and after[0].word == "star") or words[:1] == ["/"]:
+        return True
+    if words[:1] == ["of"] and mention.decimals == 1:
+        return True
+    if before is None:
+        return False
+    if before.text in ("a", "at", "of", "is", "with", "an") and mention.start >= 2:
+        return mention.decimals == 1 and tokens[mention.start - 2].text in _RATERS_SAY
+    return before.text in _RATERS_SAY and (mention.decimals == 1 or before.text in ("rated", "averages", "scores"))
+
+
+def _tenths(mention: Mention) -> int | None:
+    if mention.decimals == 0:
+        return mention.n * 10
+    return mention.n if mention.decimals == 1 else None
+
+
+def _noun(tokens: Sequence[Token], mention: Mention) -> Unit | None:
+    """The unit that the next few words name."""
+    for token in _after(tokens, mention.end, 4):
+        if (
+            token.stop == 2
+            or (token.stop and token.text != "left")
+            or token.figure
+            or token.text in ("in", "by", "from")
+        ):
+            return None
+        for unit, words in _NOUNS:
+            if token.word in words or token.text in words:
+                return unit
+        if token.text in ("of", "and", "with", "for", "over", "is", "has"):
+            return None
+    return None
+
+
+def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Stated | None:
+    """A figure of the item's attributes with the attribute's words beside it, or of its name with a neighbour."""
+    if mention.hedge:
+        return None
+    i, j = mention.first, mention.end
+    written = tokens[i].word
+    near = [_UNIT_WORDS.get(t.text, t.word) for t in _after(tokens, j, 3)]
+    near += [t.word for t in tokens[max(i - 3, 0) : i]]
+    for figure, names in own.measures:
+        if figure == written and any(word in names for word in near):
+            return Stated(own=True)
+    neighbours = []
+    if i and not tokens[i - 1].sign:
+        neighbours.append((tokens[i - 1].word, written))
+    if j < len(tokens) and not tokens[j].sign:
+        neighbours.append((written, tokens[j].word))
+    return Stated(own=True) if any(pair in own.pairs for pair in neighbours) else None
+
+
+def _searching(tokens: Sequence[Token], first: int) -> bool:
+    """Whether a figure is one of the words of a search: "your search for headphones 20"."""
+    return any(t.text in ("search", "searched", "looking", "query") for t in tokens[max(first - 8, 0) : first + 8])
+
+
+def _weeks(tokens: Sequence[Token], mention: Mention) -> int | None:
+    after = _after(tokens, mention.end, 1)
+    value = mention.whole()
+    return value * 7 if after and after[0].word == "week" and value is not None else None
+
+
+def _of_category(tokens: Sequence[Token], mention: Mention, covered: Sequence[int]) -> bool:
+    """ "number 3 of 24 in Tents", "cheapest of 24 tents": a count whose noun is the category, or left out."""
+    i, j = mention.start, mention.end
+    before = [t.text for t in tokens[max(i - 3, 0) : i]]
+    if "of" not in before and "than" not in before and "among" not in before:
+        return False
+    return j >= len(tokens) or tokens[j].stop > 0 or tokens[j].text in ("in", "by", "for") or covered[j] > 0
+
+
+def _after(tokens: Sequence[Token], start: int, count: int) -> list[Token]:
+    """Up to `count` tokens from `start` on, to the end of the sentence."""
+    found: list[Token] = []
+    for token in tokens[start : start + count]:
+        if token.stop == 2:
+            break
+        found.append(token)
+    return found
+
+
+def places(tokens: Sequence[Token]) -> list[tuple[int, int]]:
+    """(index, place) of the ordinal words: "third"."""
+    return [(i, n) for i, token in enumerate(tokens) if (n := ordinal(token)) is not None]
+
+
+def rank_of(backing: Backing, place: int) -> Quantity | None:
+    """The cited place in a category, when it is this one."""
+    return next((q for q in backing.quantities if q.unit == "rank" and q.value == place), None)
