@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 from pydantic import TypeAdapter
 
 from app.adapters.clock import AsOfClock
+from app.adapters.disk_cache import DiskOrderCache
 from app.adapters.embedder_onnx import OnnxEmbedder
 from app.adapters.embedder_source import onnx_folder, resolve_source
+from app.adapters.gate_file import load_gate
+from app.adapters.llm import LiteLlmClient
 from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import check_references, load_rules
+from app.adapters.secret_file import installation_secret
 from app.adapters.shelf_keeper import ShelfKeeper
+from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.domain.catalog import Snapshot
-from app.domain.errors import EmbedderUnavailable, RulesError
+from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
+from app.finder import Finder
+from app.pipeline.pseudonym import pseudonym_key
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
+from app.prompts import Prompt, load_prompt
+from app.rerank import RerankStage
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
 
 _LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
@@ -47,6 +60,17 @@ class Health:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelParts:
+    """What the model stage is wired from."""
+
+    client: LiteLlmClient
+    prompt: Prompt
+    cache: DiskOrderCache
+    ledger: SqlLedger
+    stage: RerankStage
+
+
 @dataclass(slots=True)
 class Application:
     """Everything that a server, a command or a test needs. `start` opens files and threads, `close` ends them."""
@@ -59,6 +83,7 @@ class Application:
     slates: SlateWriter
     service: RecommendationService
     pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
+    model: ModelParts | None  # None: no model is configured
 
     @property
     def rules_public_reasons(self) -> Mapping[str, PublicReason]:
@@ -78,6 +103,8 @@ class Application:
         """Loads catalogue, model and indexes, and follows their changes."""
         await asyncio.to_thread(self.open)
         self.keeper.start()
+        if self.model is not None:
+            await self.model.client.warm({"rerank": self.model.prompt.schema or {}})
 
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
@@ -85,7 +112,9 @@ class Application:
         self.store.purge_slates(self.clock.now() - SLATE_RETENTION_S)
 
     async def close(self) -> None:
-        """Writes what is queued and closes every file."""
+        """Ends running model calls (at most 8 s), writes what is queued and closes every file."""
+        if self.model is not None:
+            await self.model.stage.close()
         await asyncio.to_thread(self.shut)
 
     def shut(self) -> None:
@@ -94,6 +123,9 @@ class Application:
         for pool in self.pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self.slates.close()
+        if self.model is not None:
+            self.model.cache.close()
+            self.model.ledger.close()
         self.store.close()
 
 
@@ -122,21 +154,65 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
+    model = open_model(settings, pools[0]) if settings.llm_model else None
     service = RecommendationService(
         ServiceParts(
             store=store,
+            finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
             served=keeper.served,
-            embedder=opened,
             reasons=reasons,
             slates=slates,
             clock=clock,
             requests=pools[0],
-            searches=pools[1],
             currency=settings.currency,
-            consent_default=consent,
+            rerank=None if model is None else model.stage,
         )
     )
-    return Application(settings, store, clock, rules, keeper, slates, service, pools)
+    return Application(settings, store, clock, rules, keeper, slates, service, pools, model)
+
+
+def open_model(settings: Settings, pool: Executor) -> ModelParts:
+    """The model stage that the settings name. Sends nothing.
+
+    Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
+    """
+    prices = (settings.llm_price_input_usd, settings.llm_price_output_usd)
+    client = LiteLlmClient.open(
+        settings.llm_model,
+        settings.llm_api_base,
+        settings.llm_api_key.get_secret_value(),
+        max_concurrency=settings.llm_max_concurrency,
+        explicit_price=None if prices[0] is None or prices[1] is None else (prices[0], prices[1]),
+    )
+    if client.price_of() is None:
+        raise ConfigurationError(
+            f"The price of {settings.llm_model} is not known, and what is unknown is not 0. Set "
+            "SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD (US dollars per 1M tokens)."
+        )
+    prompt = load_prompt(settings.prompts_dir, "rerank", "v1")
+    gate = load_gate(settings.rules_dir)
+    ledger = SqlLedger.open(settings.sqlalchemy_url)
+    cache = DiskOrderCache.open(
+        settings.data_dir / "cache", fresh_s=settings.cache_fresh_s, stale_s=settings.cache_stale_s
+    )
+    secret = settings.token_secret.get_secret_value().encode() or installation_secret(settings.data_dir)
+
+    async def in_thread(function: Callable[..., _T], /, *args: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(pool, functools.partial(function, *args))
+
+    stage = RerankStage(
+        client=client,
+        prompt=prompt,
+        gate=gate,
+        cache=cache,
+        ledger=ledger,
+        fresh_s=settings.cache_fresh_s,
+        daily_budget_usd=settings.llm_daily_budget_usd,
+        pseudonym_key=pseudonym_key(secret),
+        worst_case_usd=client.worst_case_usd,
+        in_thread=in_thread,
+    )
+    return ModelParts(client, prompt, cache, ledger, stage)
 
 
 def open_store(settings: Settings) -> SqlStore:

@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, TypeVar
 
-import numpy as np
-import structlog
-
-from app.domain.catalog import IntArray, Product
+from app.domain.catalog import Product
 from app.domain.deadline import Deadline
-from app.domain.errors import EmbedderUnavailable, IndexUnavailable, UnknownProduct, UnknownRecommendation
-from app.domain.interactions import Consent, Interaction, Shopper
-from app.domain.ranking import Explanation, Query, RankedItem, Slate
+from app.domain.errors import UnknownProduct, UnknownRecommendation
+from app.domain.interactions import Consent
+from app.domain.model_calls import ProfileFact
+from app.domain.ranking import Explanation, FallbackReason, Query, RankedItem, Slate
+from app.finder import Finder, Served, Stopwatch
 from app.pipeline import explain
-from app.pipeline.candidates import FloatScores, Retrieved, content_vector, context_scores, personal_scores
 from app.pipeline.facts import cited_ids
-from app.pipeline.profile import Profile, allowed_ids, build_profile
-from app.pipeline.ranker import Ranking, rank
+from app.pipeline.item_evidence import Scene, evidence_of_rows
+from app.pipeline.model_order import ModelOrder, fused, still_true
+from app.pipeline.profile import Profile
+from app.pipeline.profile_facts import profile_facts
+from app.pipeline.prompt_input import PromptItem
+from app.pipeline.ranker import Ranking, remembered
 from app.pipeline.reasons_schema import ReasonConfig
-from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, interests_text
-from app.pipeline.rules import CompiledRules
-from app.pipeline.shelf import Shelf
+from app.pipeline.retrieval import context_rows
 from app.pipeline.slate_items import slate_items
-from app.ports import Clock, Embedder, LexicalIndex, ShopStore, VectorIndex
-
-log = structlog.get_logger(__name__)
-
-HISTORY_LIMIT = 1000
-"""Newest interactions read per request; older ones have decayed to next to nothing."""
-
-INDEX_TIMEOUT_S = 0.25
-"""How long an index may keep a request waiting before the slate is made without it."""
+from app.ports import Clock, ShopStore
+from app.rerank import Flight, Plan, RerankStage
 
 _T = TypeVar("_T")
 
@@ -55,13 +47,36 @@ class SlateLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """One consistent view of everything that changes while the service runs; read once per request."""
+class Told:
+    """What a prompt is made of."""
 
-    shelf: Shelf
-    rules: CompiledRules
-    index: VectorIndex | None
-    words: LexicalIndex | None
+    items: tuple[PromptItem, ...] = ()
+    facts: tuple[ProfileFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A request between its two halves: everything before the model is done, nothing after it."""
+
+    id: str  # of the recommendation
+    query: Query
+    now: float
+    served: Served
+    profile: Profile
+    plan: Plan | FallbackReason  # why no model is asked, where none is
+    ranking: Ranking
+    watch: Stopwatch
+    known: ModelOrder | None = None  # a cached answer
+    told: Told = Told()
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """One event of a stream: a whole slate, or one item of it whose sentence was proved since."""
+
+    event: Literal["baseline", "slate", "reason"]
+    slate: Slate
+    item: RankedItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +84,14 @@ class ServiceParts:
     """What the service is wired from (see bootstrap)."""
 
     store: ShopStore
+    finder: Finder
     served: Callable[[], Served]
-    embedder: Embedder | None
     reasons: ReasonConfig
     slates: SlateLog
     clock: Clock
     requests: Executor  # one thread per request in work
-    searches: Executor  # index look-ups of those requests; another pool, so that they can't starve each other
     currency: str
-    consent_default: Consent  # of a shopper without id
+    rerank: RerankStage | None = None  # None: no model is configured
 
 
 class RecommendationService:
@@ -85,18 +99,82 @@ class RecommendationService:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
-        self._embed = functools.lru_cache(maxsize=1024)(self._embed_text)
 
     async def recommend(self, query: Query, deadline: Deadline) -> Slate:
         """The slate for one validated query.
 
-        Args:    deadline: how long a model may be waited for; the baseline alone needs none of it.
+        Args:    deadline: how long a model may be waited for; the baseline needs none of it.
         Returns: at most `query.limit` items, fewer when fewer are eligible, never an ineligible one.
         Raises:  UnknownProduct: the query names a product that the shop does not have.
         """
-        del deadline  # no model stage yet: nothing here waits for one
-        slate = await self._in_thread(self._answer, query)
-        self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
+        work = await self._in_thread(self._begin, query)
+        return await self._offered(work, await self._ordered(work, deadline))
+
+    async def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+        """`baseline` at once, `slate` when the model's order is complete or late, then `reason` as each is proved.
+
+        Where the final slate is known at once it comes first and there is no `baseline`. The two have different ids.
+
+        Args:    deadline: how long the order is waited for; until: how long reasons are.
+        Raises:  UnknownProduct.
+        """
+        work = await self._in_thread(self._begin, query)
+        stage = self._parts.rerank
+        flight = await self._flight(work, deadline)
+        if stage is None or isinstance(flight, ModelOrder):
+            yield Streamed("slate", await self._offered(work, await self._ordered(work, deadline, flight)))
+            return
+        waiting = ModelOrder("baseline", "timeout", gate=flight.plan.gate)
+        yield Streamed("baseline", await self._offered(work, waiting))
+        work = replace(work, id=uuid.uuid4().hex)
+        order = await stage.when_complete(flight, deadline, query.limit)
+        slate = await self._offered(work, order)
+        yield Streamed("slate", slate)
+        proved = {item.product_id for item in slate.items if item.reason_source == "llm"}
+        if order.strategy == "baseline" or query.reasons != "llm":
+            return
+        async for later in stage.later(flight, until, query.limit):
+            kept = replace(later, order=order.order, strategy=order.strategy)
+            for item in (await self._in_thread(self._finish, work, kept)).items:
+                if item.reason_source == "llm" and item.product_id not in proved:
+                    proved.add(item.product_id)
+                    yield Streamed("reason", slate, item)
+
+    async def _ordered(self, work: Work, deadline: Deadline, flight: Flight | ModelOrder | None = None) -> ModelOrder:
+        """The model's order for this request, or why there is none."""
+        stage = self._parts.rerank
+        flight = flight if flight is not None else await self._flight(work, deadline)
+        if stage is not None and isinstance(flight, Flight):
+            return await stage.ordered(flight, deadline, work.query.limit)
+        if (
+            stage is not None
+            and isinstance(work.plan, Plan)
+            and flight is work.known
+            and work.known.strategy == "stale"
+        ):
+            stage.refresh(work.plan, functools.partial(self._ask_again, work.query))
+        return flight if isinstance(flight, ModelOrder) else ModelOrder("baseline", "no_model")
+
+    async def _flight(self, work: Work, deadline: Deadline) -> Flight | ModelOrder:
+        """The call for this request, started or joined; or the order without one."""
+        stage = self._parts.rerank
+        if stage is None or isinstance(work.plan, str):
+            return ModelOrder("baseline", "no_model" if isinstance(work.plan, Plan) else work.plan)
+        if work.known is not None:
+            return work.known
+        flight = await stage.take_off(
+            work.plan, work.query, work.id, items=work.told.items, facts=work.told.facts, deadline=deadline
+        )
+        return flight if isinstance(flight, Flight) else ModelOrder("baseline", flight, gate=work.plan.gate)
+
+    async def _ask_again(self, query: Query) -> None:
+        """Fills the cache anew behind a stale answer."""
+        work = await self._in_thread(self._begin, query, use_cache=False)
+        await self._flight(work, Deadline.after_ms(0))
+
+    async def _offered(self, work: Work, order: ModelOrder) -> Slate:
+        slate = await self._in_thread(self._finish, work, order)
+        self._parts.slates.offer(slate, work.query.user_id or work.query.anonymous_id or work.query.session_id)
         return slate
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
@@ -110,25 +188,99 @@ class RecommendationService:
         """
         return await self._in_thread(self._fate, recommendation_id, product_id)
 
-    def _answer(self, query: Query) -> Slate:
+    def _begin(self, query: Query, *, use_cache: bool = True) -> Work:
+        """Everything before the model: profile, a cached answer, or candidates, baseline and what a prompt tells."""
         watch = Stopwatch()
         now = self._parts.clock.now()
         served = self._parts.served()
-        ranking = self._rank(served, query, now, watch)
-        items = self._items(served, ranking, query, now)
+        if query.product_id is not None and query.product_id not in served.shelf.snapshot.row_of:
+            raise UnknownProduct(query.product_id)
+        finder = self._parts.finder
+        shopper = finder.shopper(query)
+        profile = finder.profile(served, query, shopper, now)
+        watch.lap("profile")
+        stage = self._parts.rerank
+        plan: Plan | FallbackReason = "no_model" if stage is None else stage.plan(query, profile, shopper.consent)
+        begun = functools.partial(Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch)
+        known = None
+        if stage is not None and isinstance(plan, Plan) and use_cache:
+            known = stage.cached(plan)
+        if known is not None:
+            rows = served.shelf.snapshot.rows(known.candidates)
+            context = context_rows(served.shelf, query)
+            ranking = remembered(served.rules, served.shelf, query, profile, rows=rows, context=context, now=now)
+            watch.lap("ranking")
+            if len(ranking.order) >= query.limit:
+                return begun(ranking=ranking, known=known)
+        work = begun(ranking=finder.rank(served, query, profile, now, watch), known=known)
+        if isinstance(plan, Plan) and known is None:
+            work = replace(work, told=self._told(work, plan.consent))
+            watch.lap("prompt")
+        return work
+
+    def _told(self, work: Work, consent: Consent) -> Told:
+        """What a prompt says of the shopper and of the candidates."""
+        rows = work.ranking.head()
+        scene = self._scene(work, rows)
+        known = [row for row in rows if work.served.shelf.snapshot.product_ids[row] in scene.products]
+        items = tuple(
+            PromptItem(product.product_id, product.name, product.brand, product.category, evidence)
+            for product, evidence in evidence_of_rows(scene, known)
+        )
+        return Told(items, self._profile_facts(work, scene, consent))
+
+    def _scene(self, work: Work, rows: Sequence[int]) -> Scene:
+        shelf = work.served.shelf
+        return Scene(
+            shelf=shelf,
+            rules=work.served.rules,
+            query=work.query,
+            profile=work.profile,
+            products=self._parts.store.products(cited_ids(rows, shelf, work.query, work.profile)),
+            config=self._parts.reasons,
+            now=work.now,
+            currency=self._parts.currency,
+        )
+
+    def _profile_facts(self, work: Work, scene: Scene, consent: Consent) -> tuple[ProfileFact, ...]:
+        return profile_facts(
+            work.query,
+            work.profile,
+            consent,
+            shelf=work.served.shelf,
+            records=scene.records,
+            currency=self._parts.currency,
+        )
+
+    def _finish(self, work: Work, order: ModelOrder) -> Slate:
+        """Fuses, composes and gives reasons."""
+        watch = work.watch
+        watch.lap("rerank")
+        served = work.served
+        ranking = fused(work.ranking, order, served.rules, served.shelf, work.query.limit)
+        scene = self._scene(work, ranking.composition.rows.tolist())
+        if order.prose and isinstance(work.plan, Plan):
+            order = still_true(order, self._profile_facts(work, scene, work.plan.consent))
+        items = slate_items(scene, ranking, order)
         watch.lap("reasons")
         model = served.shelf.model
         return Slate(
-            recommendation_id=uuid.uuid4().hex,
-            query=query,
+            recommendation_id=work.id,
+            query=work.query,
             items=items,
-            served_at=now,
+            served_at=work.now,
+            strategy=order.strategy,
+            fallback_reason=order.fallback,
+            gate=None if order.gate is None else order.gate.name,
+            model=order.model,
+            prompt_version=order.prompt_version,
             rules_version=served.rules.rules.version,
             baseline_version=None if model is None else model.version,
             candidates=len(ranking.candidates.rows),
             excluded=ranking.excluded,
             latency_ms=watch.laps_ms(),
-            profiling_used=ranking.profile.used,
+            profiling_used=work.profile.used,
+            usage=order.usage,
         )
 
     def _fate(self, recommendation_id: str, product_id: str) -> Explanation:
@@ -139,154 +291,12 @@ class RecommendationService:
         for item in slate.items:
             if item.product_id == product_id:
                 return explain.served(slate, item, now)
-        served = self._parts.served()
-        row = served.shelf.snapshot.row_of.get(product_id)
-        if row is None:
+        work = self._begin(slate.query, use_cache=False)
+        snapshot = work.served.shelf.snapshot
+        if product_id not in snapshot.row_of:
             raise UnknownProduct(product_id)
-        ranking = self._rank(served, slate.query, now, Stopwatch())
-        return explain.dropped(slate, ranking, row, served.shelf.snapshot, now)
-
-    def _rank(self, served: Served, query: Query, now: float, watch: Stopwatch) -> Ranking:
-        shelf = served.shelf
-        if query.product_id is not None and query.product_id not in shelf.snapshot.row_of:
-            raise UnknownProduct(query.product_id)
-        profile = self._profile(served, query, now)
-        watch.lap("profile")
-        context = context_rows(shelf, query)
-        searches = self._parts.searches
-        by_vector = searches.submit(self._by_vector, served, profile, query, context)
-        by_words = None if query.text is None else searches.submit(self._by_words, served, query.text)
-        personal = personal_scores(shelf, profile)
-        around = context_scores(shelf, context)
-        sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
-        near, content = _in_time(by_vector, "vector index") or (None, None)
-        words = None if by_words is None else _in_time(by_words, "word index")
-        found = {name: source for name, source in (("near", near), ("words", words)) if source is not None}
-        watch.lap("candidates")
-        ranking = rank(
-            served.rules,
-            shelf,
-            query,
-            profile,
-            sources=sources if query.text is not None else {**sources, **found},
-            asked=found if query.text is not None else None,
-            personal=personal,
-            around=around,
-            content=content,
-            context=context,
-            now=now,
-        )
-        watch.lap("ranking")
-        return ranking
-
-    def _profile(self, served: Served, query: Query, now: float) -> Profile:
-        store = self._parts.store
-        anonymous = Shopper(None, consent=self._parts.consent_default)
-        shopper = anonymous if query.user_id is None else store.shopper(query.user_id)
-        user_id, anonymous_id, session_id = allowed_ids(
-            shopper, anonymous_id=query.anonymous_id, session_id=query.session_id
-        )
-        interactions: Sequence[Interaction] = ()
-        if user_id is not None or anonymous_id is not None or session_id is not None:
-            interactions = store.interactions(
-                user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=HISTORY_LIMIT
-            )
-        model = served.shelf.model
-        return build_profile(
-            shopper,
-            interactions,
-            served.shelf.snapshot,
-            served.rules.rules.scoring.signal_map(),
-            now=now,
-            half_life_scale=1.0 if model is None else model.half_life_scale,
-        )
-
-    def _by_vector(
-        self, served: Served, profile: Profile, query: Query, context: IntArray
-    ) -> tuple[Retrieved | None, FloatScores | None]:
-        """Nearest products to what is asked for, else to page or cart, else to the shopper; and the latter's vector."""
-        shelf = served.shelf
-        interests = interests_text(profile)
-        content = content_vector(shelf, profile, None if interests is None else self._vector(interests))
-        target = content
-        if query.text is not None:
-            target = self._vector(query.text)
-        elif len(context):
-            vectors, known = shelf.item_vectors(context)
-            target = vectors[known].mean(axis=0) if known.any() else content
-        if served.index is None or target is None:
-            return None, content
-        return retrieved(shelf, *served.index.search(target, NEIGHBOURS)), content
-
-    def _by_words(self, served: Served, text: str) -> Retrieved | None:
-        if served.words is None:
-            return None
-        ids, scores = served.words.search(text, NEIGHBOURS)
-        return retrieved(served.shelf, ids, scores)
-
-    def _vector(self, text: str) -> FloatScores | None:
-        try:
-            return self._embed(text)
-        except EmbedderUnavailable as error:
-            log.warning("embedder_unavailable", reason=str(error))
-            return None
-
-    def _embed_text(self, text: str) -> FloatScores | None:
-        return None if self._parts.embedder is None else self._parts.embedder.encode([text])[0]
-
-    def _items(self, served: Served, ranking: Ranking, query: Query, now: float) -> tuple[RankedItem, ...]:
-        parts = self._parts
-        rows = ranking.composition.rows.tolist()
-        cited = cited_ids(rows, served.shelf, query, ranking.profile)
-        return slate_items(
-            served.shelf,
-            served.rules,
-            ranking,
-            query,
-            products=parts.store.products(cited),
-            config=parts.reasons,
-            now=now,
-            currency=parts.currency,
-        )
+        return explain.dropped(slate, work.ranking, snapshot.row_of[product_id], snapshot, now)
 
     async def _in_thread(self, function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parts.requests, functools.partial(function, *args, **kwargs))
-
-
-class Stopwatch:
-    """Milliseconds of each stage, by the monotonic clock."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        """Ends the stage that ran since the last lap."""
-        now = time.perf_counter()
-        self._laps[stage] = (now - self._last) * 1000.0
-        self._last = now
-
-    def laps_ms(self) -> Mapping[str, float]:
-        """Stage → milliseconds, and "total"."""
-        return {"total": (self._last - self._start) * 1000.0, **self._laps}
-
-
-def retrieved(shelf: Shelf, product_ids: Sequence[str], scores: FloatScores) -> Retrieved:
-    """What an index found, as rows; products that left the catalogue since are left out."""
-    row_of = shelf.snapshot.row_of
-    kept = [(row_of[p], s) for p, s in zip(product_ids, scores.tolist(), strict=True) if p in row_of]
-    return Retrieved(
-        np.asarray([r for r, _ in kept], dtype=np.int32), np.asarray([s for _, s in kept], dtype=np.float32)
-    )
-
-
-def _in_time(search: Future[_T], part: str) -> _T | None:
-    """A search's result; None when it is late or its index is broken: the slate is then made without it."""
-    try:
-        return search.result(timeout=INDEX_TIMEOUT_S)
-    except TimeoutError:
-        log.warning("search_late", part=part, waited_s=INDEX_TIMEOUT_S)
-    except IndexUnavailable as error:
-        log.warning("search_failed", part=part, reason=str(error))
-    return None

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     stream_deadline_ms: int = Field(default=4000, ge=0, description="The same for the stream's second slate.")
     llm_max_concurrency: int = Field(default=16, ge=1, description="Model calls at a time, per worker.")
     llm_daily_budget_usd: float | None = Field(default=None, ge=0, description="Spend per UTC day; empty = no cap.")
+    llm_price_input_usd: float | None = Field(
+        default=None, ge=0, description="US dollars per 1M input tokens, where litellm does not know the model's price."
+    )
+    llm_price_output_usd: float | None = Field(default=None, ge=0, description="The same for output tokens.")
     cache_fresh_s: int = Field(default=900, ge=0, description="How long a stored model order is served as it is.")
     cache_stale_s: int = Field(default=86_400, ge=0, description="How long it is served while a new one is made.")
 
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme}: not supported in this version; use sqlite:///path/shop.db or leave it empty")
         return value
 
-    @field_validator("llm_daily_budget_usd", mode="before")
+    @field_validator("llm_daily_budget_usd", "llm_price_input_usd", "llm_price_output_usd", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

@@ -20,12 +20,12 @@ from app.adapters.chroma_index import ChromaIndex, open_vector_index
 from app.adapters.item_vectors import ItemVectors, open_item_vectors, vectors_folder
 from app.domain.catalog import Snapshot
 from app.domain.errors import IndexUnavailable, ModelUnavailable, StoreUnavailable
+from app.finder import Served
 from app.pipeline.columns import with_changes
 from app.pipeline.rules import CompiledRules
 from app.pipeline.rules_schema import Rules
 from app.pipeline.shelf import build_shelf
 from app.ports import BaselineModel, ShopStore, VectorIndex
-from app.service import Served
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.domain.ranking import Placement
+from app.domain.ranking import Placement, Usage
 
 Purpose = Literal["rerank", "chat", "warm_up"]
 
@@ -47,17 +47,6 @@ class ModelCall:
     max_output_tokens: int
     schema: Mapping[str, object] | None = None  # strict JSON schema of the reply, None for free text
     schema_name: str = "reply"
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens and cost of one call. `cost_usd` None = the price is unknown; unknown is never 0."""
-
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0  # of the input tokens
-    cost_usd: float | None = None
-    estimated: bool = False  # the provider sent no usable figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,3 +129,16 @@ class StoredOrder:
     stored_at: float = 0.0  # epoch seconds of the wall clock
     gate: str = ""
     extra: Mapping[str, str] = field(default_factory=dict)
+
+
+__all__ = [
+    "CallOutcome",
+    "LedgerRow",
+    "Message",
+    "ModelCall",
+    "ModelReply",
+    "ProfileFact",
+    "Purpose",
+    "StoredOrder",
+    "Usage",
+]

@@ -6,6 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and cost of one model call. `cost_usd` None = the price is unknown; unknown is never 0."""
+
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int = 0  # of the input tokens
+    cost_usd: float | None = None
+    estimated: bool = False  # the provider sent no usable figures
+
+
 Placement = Literal["home", "product", "cart", "search", "email"]
 ReasonsWanted = Literal["llm", "template", "none"]
 Strategy = Literal["llm", "partial", "cache", "stale", "baseline"]
@@ -116,6 +128,7 @@ class Slate:
     excluded: Mapping[str, int] = field(default_factory=dict)  # rule id → products it excluded
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     profiling_used: bool = False
+    usage: Usage | None = None  # of the model call, where it ended in time and this request waited for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,85 +1,89 @@
-"""The items of a slate with their reasons, from the ranking and the records of the products."""
+"""The items of a slate with their reasons, from the ranking, the records of the products, and the model's sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from app.domain.catalog import Product
-from app.domain.ranking import Query, RankedItem
-from app.pipeline.evidence import collect_evidence
-from app.pipeline.evidence_catalogue import query_terms
-from app.pipeline.facts import Records, item_facts, request_facts, shopper_facts
+from app.domain.ranking import Evidence, RankedItem
+from app.pipeline.item_evidence import Scene, evidence_of_rows
+from app.pipeline.model_order import ModelOrder
+from app.pipeline.proof import Proof, prove
+from app.pipeline.proof_text import resolve_citations
 from app.pipeline.ranker import Ranking
 from app.pipeline.reasons import ItemEvidence, compile_reasons
-from app.pipeline.reasons_schema import ReasonConfig
-from app.pipeline.rules import CompiledRules
-from app.pipeline.shelf import Shelf
 
 
-def slate_items(
-    shelf: Shelf,
-    rules: CompiledRules,
-    ranking: Ranking,
-    query: Query,
-    *,
-    products: Mapping[str, Product],
-    config: ReasonConfig,
-    now: float,
-    currency: str,
-) -> tuple[RankedItem, ...]:
-    """The slate in order, each item with a sentence compiled from its evidence unless no reasons are wanted.
+def slate_items(scene: Scene, ranking: Ranking, order: ModelOrder) -> tuple[RankedItem, ...]:
+    """The slate in order. Each item has the model's sentence if it is proved, else one compiled from its evidence.
 
-    Args:    products: records of `facts.cited_ids`. An item without a record was deleted a moment ago and is left
-             out; the positions close up.
-    Returns: positions from 1; `evidence` holds the facts that the sentence states.
+    An item without a record was deleted a moment ago and is left out; the positions close up.
+
+    Returns: positions from 1; `evidence` holds the facts that the sentence states; without reasons wanted, neither.
     """
-    composition, profile = ranking.composition, ranking.profile
-    ids = shelf.snapshot.product_ids
+    composition = ranking.composition
+    ids = scene.shelf.snapshot.product_ids
     placed = [
         (row, RankedItem(ids[row], position=0, relevance=relevance, promoted=promoted))
         for row, relevance, promoted in zip(
             composition.rows.tolist(), composition.relevance.tolist(), composition.promoted.tolist(), strict=True
         )
-        if ids[row] in products
+        if ids[row] in scene.products
     ]
-    items = [replace(item, position=position) for position, (_, item) in enumerate(placed, start=1)]
-    if query.reasons == "none" or not items:
+    items = [
+        replace(item, position=position, ranked_by="llm" if order.ranks(item.product_id) else "baseline")
+        for position, (_, item) in enumerate(placed, start=1)
+    ]
+    if scene.query.reasons == "none" or not items:
         return tuple(items)
-    records = Records(products, config.sensitivity)
-    shopper = shopper_facts(profile, records, shelf)
-    terms = () if query.text is None else query_terms(query.text)
-    request = request_facts(query, profile, now=now, currency=currency, query_terms=terms)
-    found: list[ItemEvidence] = []
-    for (row, _), item in zip(placed, items, strict=True):
-        product = products[item.product_id]
-        facts = item_facts(
-            row,
-            shelf=shelf,
-            query=query,
-            profile=profile,
-            records=records,
-            promotions=rules.promotions(row, now, profile.preferences.segments),
-        )
-        found.append(
+    found = evidence_of_rows(scene, [row for row, _ in placed])
+    proofs = [_proved(scene, order, product, evidence) for product, evidence in found]
+    compiled = compile_reasons(
+        [
             ItemEvidence(
                 product_id=product.product_id,
                 name=product.name,
-                evidence=collect_evidence(product, item.position, facts, shopper, request, config),
-                currency=currency,
+                evidence=evidence,
+                currency=scene.currency,
                 brand=product.brand,
                 category=product.category,
                 price_minor=product.price_minor,
                 promoted=item.promoted,
             )
-        )
-    seed = query.user_id or query.anonymous_id or query.session_id or ""
-    return tuple(
-        replace(
-            item,
-            reason=reason.text,
-            reason_source="template",
-            evidence=tuple(e for e in facts.evidence if e.id in reason.evidence_ids),
-        )
-        for item, reason, facts in zip(items, compile_reasons(found, seed=seed, config=config), found, strict=True)
+            for item, (product, evidence) in zip(items, found, strict=True)
+        ],
+        seed=scene.query.user_id or scene.query.anonymous_id or scene.query.session_id or "",
+        config=scene.config,
     )
+    said: set[str] = set()
+    finished = []
+    for item, (_, evidence), proof, reason in zip(items, found, proofs, compiled, strict=True):
+        if proof is not None and proof.text not in said and not item.promoted:
+            spoken = replace(item, reason=proof.text, reason_source="llm")
+            cited = proof.evidence_ids
+        else:
+            spoken = replace(item, reason=reason.text, reason_source="template")
+            cited = reason.evidence_ids
+        said.add(spoken.reason or "")
+        finished.append(replace(spoken, evidence=tuple(e for e in evidence if e.id in cited)))
+    return tuple(finished)
+
+
+def _proved(scene: Scene, order: ModelOrder, product: Product, evidence: tuple[Evidence, ...]) -> Proof | None:
+    """The model's sentence about an item, if every word of it follows from what it cites; None otherwise."""
+    text = order.prose.get(product.product_id)
+    if text is None or scene.query.reasons != "llm":
+        return None
+    by_citation = {fact.id: fact for fact in order.profile_facts} | {fact.kind: fact for fact in evidence}
+    resolved = resolve_citations(text, by_citation)
+    if resolved.unknown:
+        return None
+    proof = prove(
+        resolved.sentence,
+        item=product,
+        cited=resolved.evidence,
+        profile_facts=resolved.profile_facts,
+        config=scene.config,
+        currency=scene.currency,
+    )
+    return proof if proof.ok else None

@@ -1,0 +1,184 @@
+"""Finds what a request may be answered with: profile, candidates from every source, and their baseline rank."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import structlog
+
+from app.domain.catalog import IntArray
+from app.domain.errors import EmbedderUnavailable, IndexUnavailable
+from app.domain.interactions import Consent, Interaction, Shopper
+from app.domain.ranking import Query
+from app.pipeline.candidates import FloatScores, Retrieved, content_vector, context_scores, personal_scores
+from app.pipeline.profile import Profile, allowed_ids, build_profile
+from app.pipeline.ranker import Ranking, rank
+from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, interests_text
+from app.pipeline.rules import CompiledRules
+from app.pipeline.shelf import Shelf
+from app.ports import Embedder, LexicalIndex, ShopStore, VectorIndex
+
+log = structlog.get_logger(__name__)
+
+HISTORY_LIMIT = 1000
+"""Newest interactions read per request; older ones have decayed to next to nothing."""
+
+INDEX_TIMEOUT_S = 0.25
+"""How long an index may keep a request waiting before the slate is made without it."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """One consistent view of everything that changes while the service runs; read once per request."""
+
+    shelf: Shelf
+    rules: CompiledRules
+    index: VectorIndex | None
+    words: LexicalIndex | None
+
+
+class Finder:
+    """Synchronous; any thread may call it. Index look-ups run in the pool given, beside the baseline's scoring."""
+
+    def __init__(
+        self, *, store: ShopStore, embedder: Embedder | None, searches: Executor, consent_default: Consent
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._searches = searches
+        self._consent_default = consent_default
+        self._embed = functools.lru_cache(maxsize=1024)(self._embed_text)
+
+    def shopper(self, query: Query) -> Shopper:
+        """Who asks; somebody without an id has the default consent."""
+        if query.user_id is None:
+            return Shopper(None, consent=self._consent_default)
+        return self._store.shopper(query.user_id)
+
+    def profile(self, served: Served, query: Query, shopper: Shopper, now: float) -> Profile:
+        """What consent lets in of what is known about the shopper."""
+        user_id, anonymous_id, session_id = allowed_ids(
+            shopper, anonymous_id=query.anonymous_id, session_id=query.session_id
+        )
+        interactions: Sequence[Interaction] = ()
+        if user_id is not None or anonymous_id is not None or session_id is not None:
+            interactions = self._store.interactions(
+                user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=HISTORY_LIMIT
+            )
+        model = served.shelf.model
+        return build_profile(
+            shopper,
+            interactions,
+            served.shelf.snapshot,
+            served.rules.rules.scoring.signal_map(),
+            now=now,
+            half_life_scale=1.0 if model is None else model.half_life_scale,
+        )
+
+    def rank(self, served: Served, query: Query, profile: Profile, now: float, watch: Stopwatch) -> Ranking:
+        """Candidates from every source, merged, filtered by the rules, and in baseline order."""
+        shelf = served.shelf
+        context = context_rows(shelf, query)
+        by_vector = self._searches.submit(self._by_vector, served, profile, query, context)
+        by_words = None if query.text is None else self._searches.submit(self._by_words, served, query.text)
+        personal = personal_scores(shelf, profile)
+        around = context_scores(shelf, context)
+        sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
+        near, content = _in_time(by_vector, "vector index") or (None, None)
+        words = None if by_words is None else _in_time(by_words, "word index")
+        found = {name: source for name, source in (("near", near), ("words", words)) if source is not None}
+        watch.lap("candidates")
+        ranking = rank(
+            served.rules,
+            shelf,
+            query,
+            profile,
+            sources=sources if query.text is not None else {**sources, **found},
+            asked=found if query.text is not None else None,
+            personal=personal,
+            around=around,
+            content=content,
+            context=context,
+            now=now,
+        )
+        watch.lap("ranking")
+        return ranking
+
+    def _by_vector(
+        self, served: Served, profile: Profile, query: Query, context: IntArray
+    ) -> tuple[Retrieved | None, FloatScores | None]:
+        """Nearest products to what is asked for, else to page or cart, else to the shopper; and the latter's vector."""
+        shelf = served.shelf
+        interests = interests_text(profile)
+        content = content_vector(shelf, profile, None if interests is None else self._vector(interests))
+        target = content
+        if query.text is not None:
+            target = self._vector(query.text)
+        elif len(context):
+            vectors, known = shelf.item_vectors(context)
+            target = vectors[known].mean(axis=0) if known.any() else content
+        if served.index is None or target is None:
+            return None, content
+        return retrieved(shelf, *served.index.search(target, NEIGHBOURS)), content
+
+    def _by_words(self, served: Served, text: str) -> Retrieved | None:
+        if served.words is None:
+            return None
+        return retrieved(served.shelf, *served.words.search(text, NEIGHBOURS))
+
+    def _vector(self, text: str) -> FloatScores | None:
+        try:
+            return self._embed(text)
+        except EmbedderUnavailable as error:
+            log.warning("embedder_unavailable", reason=str(error))
+            return None
+
+    def _embed_text(self, text: str) -> FloatScores | None:
+        return None if self._embedder is None else self._embedder.encode([text])[0]
+
+
+class Stopwatch:
+    """Milliseconds of each stage, by a monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._start = self._last = clock()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """Ends the stage that ran since the last lap; a stage that ran twice adds up."""
+        now = self._clock()
+        self._laps[stage] = self._laps.get(stage, 0.0) + (now - self._last) * 1000.0
+        self._last = now
+
+    def laps_ms(self) -> Mapping[str, float]:
+        """Stage → milliseconds, after "total"."""
+        return {"total": (self._last - self._start) * 1000.0, **self._laps}
+
+
+def retrieved(shelf: Shelf, product_ids: Sequence[str], scores: FloatScores) -> Retrieved:
+    """What an index found, as rows; products that left the catalogue since are left out."""
+    row_of = shelf.snapshot.row_of
+    kept = [(row_of[p], s) for p, s in zip(product_ids, scores.tolist(), strict=True) if p in row_of]
+    return Retrieved(
+        np.asarray([r for r, _ in kept], dtype=np.int32), np.asarray([s for _, s in kept], dtype=np.float32)
+    )
+
+
+def _in_time(search: Future[_T], part: str) -> _T | None:
+    """A search's result; None when it is late or its index is broken: the slate is then made without it."""
+    try:
+        return search.result(timeout=INDEX_TIMEOUT_S)
+    except TimeoutError:
+        log.warning("search_late", part=part, waited_s=INDEX_TIMEOUT_S)
+    except IndexUnavailable as error:
+        log.warning("search_failed", part=part, reason=str(error))
+    return None

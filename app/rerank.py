@@ -1,0 +1,360 @@
+"""The model stage of a request: whether to ask, what was answered before, and how long to wait.
+
+A call outlives the request that started it: it ends in the background, its cost is written down, and a complete
+answer goes into the cache. Requests for the same key share one call (single flight).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+import structlog
+
+from app.domain.deadline import Deadline
+from app.domain.errors import StoreUnavailable
+from app.domain.interactions import Consent
+from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, ProfileFact, StoredOrder
+from app.domain.ranking import FallbackReason, Query, history_bucket
+from app.pipeline.cache_key import cache_key, profile_digest
+from app.pipeline.gate_schema import Gate, GateLine, gate_line
+from app.pipeline.model_order import ModelOrder, portable
+from app.pipeline.profile import Profile
+from app.pipeline.prompt_input import PromptInput, PromptItem, prompt_input
+from app.pipeline.pseudonym import pseudonym
+from app.pipeline.repair import ORDER_MAX, RepairedReply, read_reply
+from app.ports import Ledger, ModelClient, ModelRun, OrderCache
+from app.prompts import Prompt
+
+_T = TypeVar("_T")
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 0.05
+"""How often a stream looks whether more of the reply has arrived; parsing a reply takes well under a millisecond."""
+
+MAX_OUTPUT_TOKENS = 700
+"""Room for ten sentences; a reply of five takes about 200."""
+
+LOCALE = "en"
+"""The language of every reason in this version."""
+
+_FALLBACK_OF: Mapping[str, FallbackReason] = {
+    "timeout": "timeout",
+    "rate_limited": "provider_error",
+    "refused": "invalid_output",
+    "empty": "invalid_output",
+    "too_large": "invalid_output",
+    "malformed": "invalid_output",
+    "unauthorized": "provider_error",
+    "provider_error": "provider_error",
+    "cut": "provider_error",
+    "complete": "invalid_output",
+}
+"""Call outcome → why the baseline was served although a call was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request that a model may order: under which key and gate line."""
+
+    key: str
+    gate: GateLine
+    consent: Consent
+    shopper: str | None  # pseudonym
+
+
+@dataclass(slots=True)
+class Flight:
+    """A call under way, shared by every request for its key, and what its aliases stand for."""
+
+    plan: Plan
+    given: PromptInput
+    candidates: tuple[str, ...]
+    row: LedgerRow
+    run: ModelRun | None = None  # None until the reservation is written, and for good when it was refused
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    left_behind: bool = False  # somebody stopped waiting before it ended
+
+
+class InThread(Protocol):
+    """Runs a blocking function in a thread of the service's pool."""
+
+    def __call__(self, function: Callable[..., _T], /, *args: object) -> Awaitable[_T]:
+        """Its result."""
+        ...
+
+
+class RerankStage:
+    """Everything between "the baseline is ready" and "this is the model's order". Lives on one event loop."""
+
+    def __init__(
+        self,
+        *,
+        client: ModelClient,
+        prompt: Prompt,
+        gate: Gate,
+        cache: OrderCache,
+        ledger: Ledger,
+        fresh_s: float,
+        daily_budget_usd: float | None,
+        pseudonym_key: bytes,
+        worst_case_usd: Callable[[ModelCall], float],
+        in_thread: InThread,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._prompt = prompt
+        self._gate = gate
+        self._cache = cache
+        self._ledger = ledger
+        self._fresh_s = fresh_s
+        self._budget = daily_budget_usd
+        self._pseudonym_key = pseudonym_key
+        self._worst_case_usd = worst_case_usd
+        self._in_thread = in_thread
+        self._wall = wall
+        self._flights: dict[str, Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.repairs: Counter[str] = Counter()  # kind → times, over all replies
+
+    def plan(self, query: Query, profile: Profile, consent: Consent) -> Plan | FallbackReason:
+        """Under which key and gate line a model may order this request, or why it may not."""
+        stated = bool(query.text) or query.budget_minor is not None
+        if not consent.llm_processing and query.text is None and query.product_id is None:
+            return "opted_out"
+        line = gate_line(
+            self._gate,
+            history_bucket(profile.interactions),
+            "stated" if stated else "none",
+            self._client.model,
+            self._prompt.content_hash,
+        )
+        if line.w == 0:
+            return "gate"
+        shopper_id = query.user_id or query.anonymous_id or query.session_id
+        shopper = None if shopper_id is None else pseudonym(shopper_id, self._pseudonym_key, 1)
+        budget = profile.preferences.budget_minor if query.budget_minor is None else query.budget_minor
+        key = cache_key(
+            query,
+            profile=profile_digest(profile, shopper),
+            budget_minor=budget,
+            locale=LOCALE,
+            model=self._client.model,
+            prompt_id=self._prompt.id,
+            prompt_hash=self._prompt.content_hash,
+            schema_version=self._prompt.schema_version,
+            gate=line.key,
+            consent=consent,
+        )
+        return Plan(key=key, gate=line, consent=consent, shopper=shopper)
+
+    def cached(self, plan: Plan) -> ModelOrder | None:
+        """A complete answer given before to the same question: `cache` while fresh, `stale` until it is dropped."""
+        hit = self._cache.get(plan.key)
+        if hit is None:
+            return None
+        stored, age_s = hit
+        return ModelOrder(
+            strategy="cache" if age_s <= self._fresh_s else "stale",
+            fallback=None,
+            order=stored.order,
+            candidates=stored.candidates,
+            prose=stored.prose,
+            profile_facts=stored.profile_facts,
+            gate=plan.gate,
+            model=stored.model,
+            prompt_version=stored.prompt_id,
+        )
+
+    async def take_off(
+        self,
+        plan: Plan,
+        query: Query,
+        request_id: str,
+        *,
+        items: Sequence[PromptItem],
+        facts: Sequence[ProfileFact],
+        deadline: Deadline,
+    ) -> Flight | FallbackReason:
+        """Starts the call for this key, or joins the one under way; or says why there is none.
+
+        Args: items: the candidates in baseline order, at most 24; facts: what the prompt says of the shopper.
+        """
+        flight = self._flights.get(plan.key)
+        if flight is not None:
+            return flight
+        refusal = self._client.refusal()
+        if refusal is not None:
+            return refusal
+        given = prompt_input(items, facts, seed=plan.key)
+        call = ModelCall(
+            call_id=uuid.uuid4().hex,
+            request_id=request_id,
+            purpose="rerank",
+            placement=query.placement,
+            prompt_id=self._prompt.id,
+            prompt_hash=self._prompt.content_hash,
+            messages=self._prompt.render(
+                order_length=min(ORDER_MAX, len(items)),
+                reason_count=min(query.limit, ORDER_MAX, len(items)),
+                profile_lines=given.profile_lines,
+                candidate_lines=given.candidate_lines,
+            ),
+            max_output_tokens=MAX_OUTPUT_TOKENS,
+            schema=self._prompt.schema,
+            schema_name="rerank",
+        )
+        now = self._wall()
+        row = LedgerRow(
+            call_id=call.call_id,
+            at=now,
+            day=datetime.fromtimestamp(now, UTC).date().isoformat(),
+            request_id=request_id,
+            purpose="rerank",
+            placement=query.placement,
+            model=self._client.model,
+            prompt_id=call.prompt_id,
+            prompt_hash=call.prompt_hash,
+            outcome="pending",
+        )
+        flight = Flight(plan=plan, given=given, candidates=tuple(item.product_id for item in items), row=row)
+        self._flights[plan.key] = flight  # before the first await: a second request joins instead of paying again
+        try:
+            reserved = await self._in_thread(self._ledger.reserve, row, self._worst_case_usd(call), self._budget)
+        except StoreUnavailable as error:
+            log.warning("ledger_unavailable", reason=str(error), action="no call is made that can't be written down")
+            reserved = False
+        if not reserved:
+            del self._flights[plan.key]
+            flight.ready.set()
+            return "budget_exhausted"
+        flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
+        flight.ready.set()
+        return flight
+
+    async def ordered(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
+        """The model's order as far as it is certain at the deadline; the call goes on behind."""
+        await flight.ready.wait()
+        if flight.run is None:
+            return ModelOrder("baseline", "budget_exhausted", gate=flight.plan.gate)
+        remaining = deadline.remaining_s()
+        asked = remaining > 0
+        reply = await flight.run.wait(remaining) if asked else None
+        return self._read(flight, limit, reply=reply, late="timeout" if asked else "not_requested")
+
+    async def when_complete(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
+        """Like `ordered`, but as soon as the order is complete, without waiting for the reasons that follow it."""
+        await flight.ready.wait()
+        if flight.run is None:
+            return ModelOrder("baseline", "budget_exhausted", gate=flight.plan.gate)
+        while (remaining := deadline.remaining_s()) > 0:
+            reply = await flight.run.wait(min(LOOK_EVERY_S, remaining))
+            order = self._read(flight, limit, reply=reply, late="timeout")
+            if reply is not None or order.strategy == "llm":
+                return order
+        return self._read(flight, limit, reply=None, late="timeout")
+
+    async def later(self, flight: Flight, until: Deadline, limit: int) -> AsyncIterator[ModelOrder]:
+        """The order each time that a further sentence has arrived, until the call ends or `until` is over."""
+        told = -1
+        while flight.run is not None:
+            reply = await flight.run.wait(min(LOOK_EVERY_S, until.remaining_s()))
+            order = self._read(flight, limit, reply=reply, late="timeout")
+            if len(order.prose) > told:
+                told = len(order.prose)
+                yield order
+            if reply is not None or until.remaining_s() <= 0:
+                return
+
+    def refresh(self, plan: Plan, again: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Asks anew for an answer that has become stale, behind the request that was served from it."""
+        if plan.key not in self._flights and self._client.refusal() is None:
+            self._later(again())
+
+    async def close(self) -> None:
+        """Waits for running calls (at most 8 s) and for what they write."""
+        await self._client.close()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=2.0)
+
+    def _landed(self, flight: Flight, reply: ModelReply) -> None:
+        """A call ended: keep a complete answer, write down what it cost. Runs on the event loop and doesn't wait."""
+        self._flights.pop(flight.plan.key, None)
+        read = read_reply(reply.text, flight.given.product_of, complete=True, limit=ORDER_MAX)
+        for kind, n in read.repairs.items():
+            self.repairs[kind] += n
+        if reply.outcome == "complete" and read.valid and read.complete_order:
+            self._cache.put(flight.plan.key, self._stored(flight, read, reply))
+        row = replace(
+            flight.row,
+            model=reply.model,
+            outcome=reply.outcome,
+            input_tokens=reply.usage.input_tokens,
+            output_tokens=reply.usage.output_tokens,
+            cached_tokens=reply.usage.cached_tokens,
+            cost_usd=reply.usage.cost_usd,
+            estimated=reply.usage.estimated,
+            seconds=reply.seconds,
+            background=flight.left_behind,
+        )
+        self._later(self._settle(row))
+
+    async def _settle(self, row: LedgerRow) -> None:
+        try:
+            await self._in_thread(self._ledger.settle, row.call_id, row)
+        except StoreUnavailable as error:
+            # The pending row stays, its worst case stays charged: spend is never under-counted.
+            log.error("ledger_not_settled", call_id=row.call_id, reason=str(error))
+
+    def _stored(self, flight: Flight, read: RepairedReply, reply: ModelReply) -> StoredOrder:
+        return StoredOrder(
+            candidates=flight.candidates,
+            order=tuple(flight.given.product_of[alias] for alias in read.order),
+            prose=portable(read.why, flight.given),
+            profile_facts=tuple(flight.given.profile_of.values()),
+            model=reply.model,
+            prompt_id=self._prompt.id,
+            stored_at=self._wall(),
+            gate=flight.plan.gate.name,
+            extra={} if flight.plan.shopper is None else {"shopper": flight.plan.shopper},
+        )
+
+    def _read(self, flight: Flight, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
+        """What is certain of a reply that has ended, or of what was received until now."""
+        text = reply.text if reply is not None else "" if flight.run is None else flight.run.text()
+        if reply is None:
+            flight.left_behind = True
+        read = read_reply(text, flight.given.product_of, complete=reply is not None, limit=limit)
+        fallback: FallbackReason = late if reply is None else _FALLBACK_OF[reply.outcome]
+        common = ModelOrder(
+            "baseline",
+            fallback,
+            candidates=flight.candidates,
+            gate=flight.plan.gate,
+            model=self._client.model if reply is None else reply.model,
+            prompt_version=self._prompt.id,
+            usage=None if reply is None else reply.usage,
+        )
+        if not read.valid:
+            return common
+        complete = read.complete_order
+        return replace(
+            common,
+            strategy="llm" if complete else "partial",
+            fallback=None if complete else fallback,
+            order=tuple(flight.given.product_of[alias] for alias in read.order),
+            prose=portable(read.why, flight.given),
+            profile_facts=tuple(flight.given.profile_of.values()),
+        )
+
+    def _later(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
