@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 _SHOPPER_LINE = re.compile(r"^(u\d+)\s+(\S+)\s*(.*)$")
 _CANDIDATE_LINE = re.compile(r"^([A-Z]{1,2})\|(.*)$")
@@ -126,6 +126,7 @@ def _asked(turns: Sequence[Turn]) -> tuple[int | None, int | None]:
     return sentences, length
 
 
+@lru_cache(maxsize=8192)
 def words(text: str) -> frozenset[str]:
     """The telling words of a text: folded, plural s dropped, without filler and single letters."""
     found = _WORD.findall(folded(text))

@@ -17,6 +17,7 @@ from evals.simulated.wire import ChatRequest
 CREATED = 1_767_225_600  # 2026-01-01: the same request gives the same bytes
 BIG_TEXT = 50_000  # characters; above, a text is sent in slices and not token by token
 SLICE = 65_536
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 DONE = b"data: [DONE]\n\n"
 
 Ending = Literal[
@@ -142,8 +143,7 @@ def sse(value: object) -> bytes:
 
 def _json(value: object) -> bytes:
     # Escaped where UTF-8 has no form for it: a lone surrogate must be able to reach the client.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        return text.encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError:
         return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode()

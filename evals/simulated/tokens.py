@@ -101,7 +101,7 @@ class PrefixMemory:
         key = ""
         unbroken = True
         for end in range(CACHE_BLOCK_TOKENS, len(ids) + 1, CACHE_BLOCK_TOKENS):
-            key = fingerprint(key, *ids[end - CACHE_BLOCK_TOKENS : end])
+            key = fingerprint(key, list(ids[end - CACHE_BLOCK_TOKENS : end]))
             unbroken = unbroken and key in self._blocks
             if unbroken:
                 seen = end
