@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware import Middleware
 
-from app.api import errors, health, products, reading, recommendations, shoppers
+from app.api import errors, health, products, reading, recommendations, shoppers, stream
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Health, Recommending
 from app.api.keys import KeyRing, check_bind
@@ -96,7 +96,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
-    for module in (recommendations, products, shoppers, health, reading):
+    for module in (stream, recommendations, products, shoppers, health, reading):
         app.include_router(module.router)
     describe_problems(app)
     return app
@@ -111,6 +111,7 @@ def _context(application: Application) -> ApiContext:
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
         default_deadline_ms=settings.llm_deadline_ms,
+        stream_deadline_ms=settings.stream_deadline_ms,
         keys=KeyRing.from_settings(settings),
         tokens=ShopperTokens(secret) if secret else None,
         health=application.health,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.domain.catalog import Product
 from app.domain.interactions import Consent, Preferences
 from app.domain.money import format_minor
-from app.domain.ranking import Evidence, Explanation, PublicReason, RankedItem, Slate
+from app.domain.ranking import Evidence, Explanation, PublicReason, RankedItem, Slate, Usage
 
 API_VERSION = "1"
 _HIDDEN_REASON: PublicReason = "shop_policy"  # for a rule without a public reason of its own
@@ -50,7 +50,7 @@ def slate_answer(
     }
     if public_reasons is None:
         meta["model"] = slate.model
-        meta["usage"] = None  # no model was called, or what the call used is not known
+        meta["usage"] = _usage(slate.usage)
     return {
         "recommendationId": slate.recommendation_id,
         "userId": slate.query.user_id,
@@ -61,6 +61,24 @@ def slate_answer(
             if item.product_id in products
         ],
         "meta": meta,
+    }
+
+
+def _usage(usage: Usage | None) -> Json | None:
+    """What the call used; None when no model was called for this slate, or its call had not ended."""
+    if usage is None:
+        return None
+    return {"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens, "costUsd": usage.cost_usd}
+
+
+def reason_event(recommendation_id: str, item: RankedItem, currency: str) -> Json:
+    """A sentence that was proved after its slate had been sent."""
+    return {
+        "recommendationId": recommendation_id,
+        "productId": item.product_id,
+        "reason": item.reason,
+        "reasonSource": item.reason_source,
+        "evidence": [_evidence(e, currency) for e in item.evidence],
     }
 
 

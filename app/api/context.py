@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
@@ -17,6 +17,7 @@ from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.ranking import Explanation, PublicReason, Query, Slate
 from app.ports import ShopStore
+from app.service import Streamed
 
 
 class Recommending(Protocol):
@@ -24,6 +25,10 @@ class Recommending(Protocol):
 
     async def recommend(self, query: Query, deadline: Deadline) -> Slate:
         """The slate for a query, by the deadline. Raises: UnknownProduct for the query's product."""
+        ...
+
+    def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+        """`baseline`, `slate`, `reason`… for a query. Raises: UnknownProduct, on the first step."""
         ...
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
@@ -63,6 +68,7 @@ class ApiContext:
     public_reasons: Mapping[str, PublicReason]  # rule id → what a shopper may know of it
     currency: str
     default_deadline_ms: int
+    stream_deadline_ms: int
     keys: KeyRing
     tokens: ShopperTokens | None  # None: TOKEN_SECRET is not set
     health: Callable[[], Health]

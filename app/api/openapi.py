@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from app.api.errors import PROBLEM_JSON, Code, status_of
-from app.api.schemas import ProblemAnswer
+from app.api.schemas import ProblemAnswer, SlateAnswer
 
 _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 
@@ -21,6 +21,16 @@ _UNDER_API = (*_EVERYWHERE, Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.INV
 def answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint under /api: 200 with a model, and the problems that it can answer with."""
     return _described(model, (*codes, *_UNDER_API))
+
+
+def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint that answers with server-sent events."""
+    described = _described(SlateAnswer, (*codes, *_UNDER_API))
+    described[200] = {
+        "description": "Events: `baseline` and `slate` hold a whole answer, `reason` one item's sentence, `done` nothing.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+    return described
 
 
 def probe_answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:

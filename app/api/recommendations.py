@@ -13,6 +13,7 @@ from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
 from app.api.parameters import SingleValues
+from app.api.queries import query_from
 from app.api.schemas import (
     Identifier,
     RecommendationBody,
@@ -40,7 +41,7 @@ async def get_recommendations(
     request: Request, context: Context, caller: CurrentCaller, params: Annotated[RecommendationParams, Query()]
 ) -> Response:
     """Ranked products for a shopper, a visitor or a session, each with a true reason."""
-    return await _answer(request, context, caller, _query(params, context.currency))
+    return await _answer(request, context, caller, query_from(params, context.currency))
 
 
 @router.post(
@@ -60,32 +61,8 @@ async def post_recommendations(
         price_min_minor=to_minor(price.min, context.currency, "filters.price.min"),
         price_max_minor=to_minor(price.max, context.currency, "filters.price.max"),
     )
-    query = _query(body, context.currency, tuple(body.cart), tuple(body.exclude_ids), filters)
+    query = query_from(body, context.currency, tuple(body.cart), tuple(body.exclude_ids), filters)
     return await _answer(request, context, caller, query)
-
-
-def _query(
-    wanted: RecommendationParams | RecommendationBody,
-    currency: str,
-    cart: tuple[str, ...] = (),
-    exclude_ids: tuple[str, ...] = (),
-    filters: ranking.Filters | None = None,
-) -> ranking.Query:
-    return ranking.Query(
-        user_id=wanted.user_id,
-        anonymous_id=wanted.anonymous_id,
-        session_id=wanted.session_id,
-        limit=wanted.limit,
-        placement=wanted.placement,
-        product_id=wanted.product_id,
-        cart=cart,
-        budget_minor=to_minor(wanted.budget, currency, "budget"),
-        text=wanted.query,
-        reasons=wanted.reasons,
-        deadline_ms=wanted.deadline_ms,
-        exclude_ids=exclude_ids,
-        filters=ranking.Filters() if filters is None else filters,
-    )
 
 
 async def _answer(request: Request, context: ApiContext, caller: Caller, query: ranking.Query) -> Response:

@@ -20,6 +20,7 @@ OWNERS = {
     "fastapi": ["api/", "main.py"],
     "starlette": ["api/", "main.py", "telemetry.py"],
     "jwt": ["api/"],
+    "sse_starlette": ["api/stream.py"],
     "typer": ["cli"],
     "rich": ["cli", "progress_bar.py"],
     "litellm": ["adapters/llm"],
