@@ -46,11 +46,15 @@ FailureKind = Literal[
     "no_item_fact",
 ]
 
-_NAME_BEFORE = word_set("with like as of to your alongside after since and combine complement")
+_NAME_BEFORE = word_set(
+    "with like as of to at your alongside after since and combine complement bought saved viewed holds purchased"
+)
 _NAME_ARTICLES = word_set("the a an that this your")
 _SUBJECT_VERBS = word_set("is has was cost costs comes gets holds scores sits fits matches ranks carries stays")
 _SOFT = word_set("good nice solid sensible great natural handy close simple fine")
 _SOFT_NOUNS = word_set("match fit choice option pick find addition companion way item product")
+_PLAIN_AFTER = frozenset({("pair", "a"), ("offer", "on"), ("well", "as"), ("more", "one")})
+_PLAIN_BEFORE = frozenset({("pair", "of")})
 _TAIL_VERBS = word_set("in on also from by often yours")
 
 
@@ -139,6 +143,9 @@ class _Check:
         )
         if relation:
             self._fail("unbacked_claim", relation)
+        kinship = proof_claims.wrong_kinship(self.tokens, self.backing, self.named, self.own.trusted)
+        if kinship:
+            self._fail("wrong_name", kinship)
         wish = proof_claims.wrong_wish(self.tokens, self.backing, self.config.neutral_words)
         if wish:
             self._fail("wrong_wish", wish)
@@ -187,7 +194,7 @@ class _Check:
             k -= 1
         if k >= 0 and self.tokens[k].text in _NAME_BEFORE:
             return True
-        return article and any(t.text == "you" for t in self.tokens[i + 1 : i + 8])
+        return article and any(t.text in ("you", "your", "page") for t in self.tokens[i + 1 : i + 8])
 
     def _own_fields(self) -> None:
         """Whole names, brands, tags and values of the item's own record."""
@@ -238,7 +245,11 @@ class _Check:
         unknown: list[str] = []
         for i, token in enumerate(self.tokens):
             if token.negated or (token.text in proof_claims.NEGATIONS and token.text != "none"):
-                if self.covered[i] < 1 and not self._rank_number(i):
+                if (
+                    self.covered[i] < 1
+                    and not self._rank_number(i)
+                    and not proof_claims.denied(self.tokens, i, self.backing)
+                ):
                     self._fail("negation", token.text)
                 continue
             if self.figures[i] or token.figure or token.sign:
@@ -296,13 +307,15 @@ class _Check:
             kinds = self.config.claim_words[claim]
             backed = [self.backing.kinds[kind] for kind in kinds if kind in self.backing.kinds]
             self.used.update(backed)
-            if not backed and not fact and not self._price_named(i):
+            if not backed and not fact and not self._plain_use(i):
                 if self.covered[i] and kinds:
                     self.telling = True  # a whole tag or value that happens to be such a word
                     return True
                 superlative = claim.endswith("est") or claim in ("best", "most", "top", "first", "perfect", "ideal")
                 self._fail("superlative" if superlative else "unbacked_claim", token.text)
                 return True
+        if self._plain_use(i):
+            return True
         wrong = "" if self.covered[i] else proof_claims.misplaced(self.tokens, i, self.backing, self.figures)
         if wrong and not (fact and token.word in self.backing.terms):
             self._fail(_claim_failure(wrong), token.text)
@@ -316,12 +329,19 @@ class _Check:
             return True
         return token.text in _SOFT and i + 1 < len(self.tokens) and self.tokens[i + 1].word in _SOFT_NOUNS
 
-    def _price_named(self, i: int) -> bool:
-        """ "costs 39.90 EUR": the one way in which the word cost is about a price and not a margin."""
-        if self.tokens[i].text not in ("cost", "costs", "costing"):
+    def _plain_use(self, i: int) -> bool:
+        """Claim words in a use that claims nothing: "costs 39.90 EUR" (no margin), "a pair of", "as well", "on offer"."""
+        word = self.tokens[i].text
+        before = self.tokens[i - 1].text if i else ""
+        after = self.tokens[i + 1].text if i + 1 < len(self.tokens) else ""
+        if (word, before) in _PLAIN_AFTER or (word, after) in _PLAIN_BEFORE:
+            return True
+        if word in self.own.telling and any(t.figure for t in self.tokens[max(i - 2, 0) : i + 3]):
+            return True  # "4 mm drop": an attribute's own word beside its figure
+        if word not in ("cost", "costs", "costing"):
             return False
         following = self.tokens[i + 1 : i + 4]
-        if following and self.figures[i + 1] and any(t.sign or t.text.isalpha() for t in following):
+        if any(self.figures[i + 1 : i + 3]) or (not following and any(t.text == "than" for t in self.tokens[:i])):
             return True
         return bool(following) and following[0].text in ("less", "more", "exactly", "only", "just", "about")
 

@@ -15,9 +15,11 @@ INVERTED = word_set(
     "longer larger faster stronger lighter rose risen raised increased outsells outperforms beats greater heavier"
 )
 _DETERMINERS = word_set("the a an your our its their of this that my")
-_BUDGETS = frozenset({"budget", "limit"})
+_BUDGETS = word_set("budget limit ceiling maximum allowance")
+_CHEAPER = word_set("cheaper less lower undercut undercuts")
+_QUICKER = word_set("faster more quicker fast")
 _FAR = frozenset({"under", "below", "within", "inside"})
-_RELATIONS = word_set("pair pairs paired complement complements accompanies combine combines combined goes go")
+_RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
 _DEEDS: dict[str, Deed] = {
     "bought": "bought",
     "purchased": "bought",
@@ -79,6 +81,8 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "over":
             ok = before == "left" or any(t.text in ("last", "past", "previous", "day", "days") for t in following[:3])
             return "" if ok else "wrong_comparative"
+        case "up" if before in ("take", "takes", "taking"):
+            return ""
         case "up":
             return "" if nxt in ("to", "for") and not _figure_at(figures, i + 2) else "wrong_comparative"
         case "down":
@@ -97,14 +101,18 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "lowest" | "cheapest" | "least" | "low":
             return _lowest(word, backing, following, before)
         case "none":
-            return "" if backing.standing() == "lowest" and nxt == "of" else "negation"
+            return "" if denied(tokens, i, backing) else "negation"
         case "half":
             return _half(backing, before, following)
         case "most":
             percent = backing.number("price_vs_category", "percent") or 0
             ok = before == "than" and (percent > 50 or backing.standing() == "lowest")
             return "" if ok else "superlative"
-        case "top" | "fastest":
+        case "faster" | "quicker" | "fast":
+            return "" if _outpaced(tokens, i, backing) else "wrong_comparative"
+        case "fastest" if _figure_at(figures, i - 1) and i:
+            return ""
+        case "top" | "fastest" | "leads" | "leading" | "tops" | "topping":
             return "" if backing.number("trending", "rank") == 1 else "superlative"
         case "well":
             if nxt in _FAR or nxt == "under":
@@ -116,6 +124,8 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
             ok = backing.number("price_vs_budget", "under_minor") == 0 or _figure_at(figures, i + 1)
             return "" if ok else "wrong_comparative"
         case "only" | "few":
+            if word == "only" and _outpaced(tokens, i, backing):
+                return ""
             ok = "low_stock" in backing.kinds and (
                 _figure_at(figures, i + 1)
                 or any(t.text in ("few", "left", "remain", "remains", "remaining") for t in following[:3])
@@ -124,7 +134,8 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "everything" | "all":
             return "" if word == "all" or backing.values.get("query_match", {}).get("all") else "unknown_word"
         case "last":
-            ok = _figure_at(figures, i + 1) or nxt in ("week", "month") or before in ("you", "your")
+            single = backing.number("low_stock", "left") == 1 and nxt in ("one", "piece", "item")
+            ok = single or _figure_at(figures, i + 1) or nxt in ("week", "month") or before in ("you", "your")
             return "" if ok else "stock"
         case "week" | "month":
             return "" if _figure_at(figures, i) or _window(word, before, backing) else "uncited_number"
@@ -147,16 +158,18 @@ def _figure_at(figures: Sequence[int], i: int) -> bool:
 
 def _reaches(following: Sequence[Token], figures: Sequence[int], i: int) -> bool:
     """Whether what is compared with comes next: a budget, a median, the lowest price, or an amount."""
+    stated = False
     for step, token in enumerate(following, start=1):
         if token.word in _BUDGETS or token.text in ("median", "lowest", "low"):
             return True
         if figures[i + step] > 0 or token.sign:
             if step >= 6:
                 return False
+            stated = True
             continue
-        if token.text not in _DETERMINERS and token.text not in ("half", "price"):
-            return figures[i + 1] > 0 if i + 1 < len(figures) else False
-    return bool(following) and figures[i + 1] > 0
+        if token.text not in _DETERMINERS and token.text != "recent" and token.text not in ("half", "price"):
+            return stated
+    return stated
 
 
 def _role_cited(following: Sequence[Token], backing: Backing) -> bool:
@@ -174,7 +187,7 @@ def _comparative(tokens: Sequence[Token], i: int, backing: Backing, following: S
     """less, lower, cheaper: of this item, so what it is compared with follows; or "none … costs less"."""
     if following and following[0].stop == 0 and following[0].text in ("than", "expensive"):
         return ""
-    if backing.standing() == "lowest" and any(t.text == "none" for t in tokens[:i]):
+    if backing.standing() == "lowest" and any(t.text in ("none", "no", "nothing") for t in tokens[:i]):
         return ""
     return "wrong_comparative"
 
@@ -184,18 +197,22 @@ def _than(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequence[i
         return ""
     for step, token in enumerate(following[:5], start=1):
         if (
-            token.text in ("half", "most", "median", "lowest")
+            token.text in ("half", "most", "median", "lowest", "low")
             or token.word in _BUDGETS
             or _figure_at(figures, i + step)
         ):
             return "" if _role_cited(following[step - 1 : step], backing) else "wrong_comparative"
-        if token.text not in _DETERMINERS:
+        if token.text not in _DETERMINERS and token.text not in ("recent", "previous"):
             break
     return "wrong_comparative"
 
 
 def _more(tokens: Sequence[Token], i: int, backing: Backing, before: str, nxt: str) -> str:
     if before == "or" and "price_vs_category" in backing.kinds:
+        return ""
+    if before == "one" and nxt != "than":
+        return ""
+    if _outpaced(tokens, i, backing):
         return ""
     if before in ("cost", "costs") or nxt == "expensive":
         return "" if _rest_is_subject(tokens, i) and nxt != "than" else "wrong_comparative"
@@ -206,10 +223,44 @@ def _rest_is_subject(tokens: Sequence[Token], i: int) -> bool:
     """Whether "75% of the products" stands before, without a "than": then they are what is more expensive."""
     for token in reversed(tokens[:i]):
         if token.text == "than" or token.stop == 2:
-            return token.text in ("%", "percent")
-        if token.text in ("%", "percent", "cent"):
+            return False
+        if token.text in ("%", "percent", "cent", "quarters", "thirds", "four", "half"):
             return True
     return False
+
+
+def _outpaced(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
+    """ "only one other product grew more", "nothing else grew as fast": what a cited rank says."""
+    rank = backing.number("trending", "rank")
+    words = {t.text for t in tokens[max(i - 12, 0) : i + 13]}
+    if rank is None or words.isdisjoint(_QUICKER):
+        return False
+    return bool(words & {"other", "others"}) if rank > 1 else bool(words & {"nothing", "no", "none"})
+
+
+def denied(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
+    """Whether the negation at i says a cited superlative: "nothing in Tents costs less", "no product grew faster"."""
+    if tokens[i].text not in ("no", "nothing", "none"):
+        return False
+    words = {t.text for t in tokens[i + 1 : i + 14]}
+    if backing.standing() == "lowest" and words & _CHEAPER:
+        return True
+    return backing.number("trending", "rank") == 1 and not words.isdisjoint(_QUICKER)
+
+
+def wrong_kinship(
+    tokens: Sequence[Token], backing: Backing, named: Sequence[int], own_names: frozenset[tuple[str, ...]]
+) -> str:
+    """ "same brand" said of a named product that is of another brand; "" when it is right or not said."""
+    for i, token in enumerate(tokens[:-1]):
+        if token.text != "same" or tokens[i + 1].text not in ("brand", "maker", "label"):
+            continue
+        kin = {n.words for n in backing.names if n.fact_id == backing.kinds.get("same_brand")}
+        near = (k for k in (*range(i + 2, min(i + 10, len(tokens))), *range(i - 1, -1, -1)) if named[k])
+        name = next((n for k in near if (n := backing.names[named[k] - 1]).deed is not None), None)
+        if name is not None and name.words not in kin and not any(name.words[: len(o)] == o for o in own_names):
+            return "same brand"
+    return ""
 
 
 def _lowest(word: str, backing: Backing, following: Sequence[Token], before: str) -> str:
@@ -220,7 +271,7 @@ def _lowest(word: str, backing: Backing, following: Sequence[Token], before: str
     if "discount" in backing.kinds and word in ("lowest", "low"):
         ahead = [t.text for t in following]
         if word == "low" or any(w in ahead for w in ("day", "days", "month", "before")):
-            return "" if word != "low" or before in ("day", "days", "month") else "unknown_word"
+            return "" if word != "low" or before in ("day", "days", "month", "recent", "previous") else "unknown_word"
     return "superlative"
 
 
@@ -251,7 +302,7 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
     for i, token in enumerate(tokens):
         if token.text == "cart" and "cart" not in backing.deeds:
             return "cart"
-        if token.text == "page" and "page" not in backing.deeds:
+        if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
             return "page"
         if token.text not in ("you", "your"):
             continue

@@ -16,7 +16,9 @@ from app.pipeline.proof_text import forms, words_of
 from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.sensitivity import attribute_values
 
-Unit = Literal["money", "percent", "day", "rating", "scale", "rank", "raters", "orders", "products", "days", "left"]
+Unit = Literal[
+    "money", "percent", "day", "rating", "scale", "rank", "raters", "orders", "products", "days", "left", "share"
+]
 Deed = Literal["bought", "viewed", "saved", "cart", "page"]
 
 _DID: Mapping[str, Deed] = {"bought": "bought", "looked at": "viewed", "saved": "saved", "put in your cart": "cart"}
@@ -27,7 +29,7 @@ _DENIED = frozenset({"no", "none", "false", "not"})
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A figure of a cited fact. Money in minor units, a rating in tenths, a day as month · 100 + day, else as it is."""
+    """A figure of a cited fact. Money in minor units, a rating in tenths, a share in hundredths of a percent, a day as month · 100 + day, else as it is."""
 
     unit: Unit
     role: str  # which figure of its kind: price, budget, under, median, below, reference, saved, percent kind …
@@ -175,6 +177,9 @@ def _quantities(fact: Evidence) -> Iterator[Quantity]:
         held = fact.value.get(key)
         if isinstance(held, int):
             yield Quantity(unit, role, held, fact.id)
+    price, budget = fact.value.get("price_minor"), fact.value.get("budget_minor")
+    if isinstance(price, int) and isinstance(budget, int) and budget:
+        yield Quantity("share", "share", 10_000 * price // budget, fact.id)
     for key in ("since", "until"):
         day = fact.value.get(key)
         if isinstance(day, str) and len(day) == 10:

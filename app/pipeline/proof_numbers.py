@@ -11,7 +11,7 @@ from app.domain.money import exponent
 from app.pipeline.proof_text import Token, word_list, word_set
 
 Hedge = Literal["", "about", "nearly", "over", "more", "least", "most"]
-Shape = Literal["plain", "money", "percent", "day", "ordinal"]
+Shape = Literal["plain", "money", "percent", "day", "ordinal", "fraction"]
 
 _MAX_DIGITS = 12
 _SEPARATORS = re.compile(r"[.,'’\u00a0\u202f]")
@@ -53,12 +53,13 @@ _NOUNS = {
     "krone": ("NOK", "DKK"),
     "zloty": ("PLN",),
     "rupee": ("INR",),
-    "cent": (),  # amounts in cents are never written by us; refused as another currency
-    "pence": (),
 }
 _CODES = word_set(
     "eur usd gbp jpy cny chf sek nok dkk pln czk huf ron bgn try inr krw brl mxn cad aud nzd sgd hkd kwd bhd"
 )
+_CENTS = {"cent": ("EUR", "USD", "CAD", "AUD", "NZD", "SGD", "HKD"), "penny": ("GBP",), "pence": ("GBP",)}
+_PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
+_OF_WHAT = word_set("of off less below under cheaper lower")
 _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("just", "under"), "nearly"),
     (("just", "below"), "nearly"),
@@ -135,6 +136,11 @@ def mentions(tokens: Sequence[Token], currency: str) -> Iterator[Mention | int]:
     while i < len(tokens):
         token = tokens[i]
         grouped = False
+        part = _fraction(tokens, i)
+        if part is not None:
+            yield part
+            i = part.end
+            continue
         if token.figure:
             read = _digits(token.text)
             if read is None:
@@ -153,6 +159,30 @@ def mentions(tokens: Sequence[Token], currency: str) -> Iterator[Mention | int]:
         mention = _with_unit(tokens, i, j, n, decimals, grouped, currency)
         yield mention
         i = max(mention.end, j)
+
+
+def _fraction(tokens: Sequence[Token], i: int) -> Mention | None:
+    """ "a fifth less", "three quarters of", "three in four of", "just over half of": n is in hundredths of a percent."""
+    count, j = _SMALL.get(tokens[i].text, 1 if tokens[i].text == "a" else None), i + 1
+    if tokens[i].text == "half":
+        start = _hedge(tokens, i)[1]
+        told = j < len(tokens) and tokens[j].text == "off"
+        if start == i and not told:
+            return None
+        count, j = 1, i
+    if not count or j >= len(tokens) or tokens[j].stop:
+        return None
+    if tokens[j].text == "in" and j + 1 < len(tokens):
+        parts = _SMALL.get(tokens[j + 1].text, 0)
+        end = j + 2
+        if not count < parts <= 10 or end >= len(tokens) or tokens[end].text != "of":
+            return None
+    else:
+        parts, end = _PARTS.get(tokens[j].word, 0), j + 1
+        if not parts or count >= parts or end >= len(tokens) or tokens[end].text not in _OF_WHAT:
+            return None
+    hedge, start = _hedge(tokens, i)
+    return Mention(start, end, i, 10_000 * count // parts, 0, hedge, "fraction")
 
 
 def _spaced(tokens: Sequence[Token], i: int, j: int, n: int, decimals: int) -> tuple[int, int, int]:
@@ -203,10 +233,15 @@ def _words(tokens: Sequence[Token], i: int) -> tuple[int, int] | None:
             return None
     if found:
         return total + part, j
-    word = tokens[i].text
-    if word in ("hundred", "thousand", "million"):
-        return _SCALES[word], i + 1
-    return None
+    following = tokens[i + 1] if i + 1 < len(tokens) and not tokens[i + 1].stop else None
+    if following is None or tokens[i].text not in ("a", "single", "half"):
+        return (_SCALES[tokens[i].text], i + 1) if tokens[i].text in _SCALES else None
+    if tokens[i].text == "half":  # "half a dozen"
+        dozen = following.text == "a" and i + 2 < len(tokens) and tokens[i + 2].text == "dozen"
+        return (6, i + 3) if dozen else None
+    if following.text in _SCALES or following.text == "dozen":
+        return _SCALES.get(following.text, 12), i + 2
+    return (1, i + 1) if following.text in _NOUNS or following.text in _CENTS else None
 
 
 def _continues(tokens: Sequence[Token], j: int) -> bool:
@@ -222,10 +257,15 @@ def _with_unit(tokens: Sequence[Token], i: int, j: int, n: int, decimals: int, g
     if after is not None and after.text in ("st", "nd", "rd", "th") and after.glued:
         shape, end = "ordinal", j + 1
         after = tokens[end] if end < len(tokens) and tokens[end].stop == 0 else None
+    if after is not None and after.word in _CENTS and decimals == 0:
+        return _cents(tokens, i, j + 1, n, _CENTS[after.word])
     if after is not None and (held := _currency(after)) is not None:
         shape, signs, end = "money", held, end + 1
         if before is not None and (other := _currency(before)) is not None:
             signs, start = tuple(s for s in held if s in other), i - 1
+        cents = _and_cents(tokens, end) if decimals == 0 else None
+        if cents is not None:
+            n, decimals, end = n * 100 + cents[0], 2, cents[1]
     elif before is not None and (held := _currency(before)) is not None:
         shape, signs, start = "money", held, i - 1
     elif after is not None and after.text in ("%", "percent", "pct"):
@@ -244,6 +284,25 @@ def _with_unit(tokens: Sequence[Token], i: int, j: int, n: int, decimals: int, g
     return Mention(start, end, i, n, decimals, hedge, shape, signs, grouped)
 
 
+def _cents(tokens: Sequence[Token], i: int, end: int, n: int, signs: tuple[str, ...]) -> Mention:
+    hedge, start = _hedge(tokens, i)
+    return Mention(start, end, i, n, 2, hedge, "money", signs)
+
+
+def _and_cents(tokens: Sequence[Token], j: int) -> tuple[int, int] | None:
+    """(cents, one past them) of "… and ten cents"."""
+    if j + 2 >= len(tokens) or tokens[j].text != "and":
+        return None
+    if tokens[j + 1].figure:
+        n, end = (int(tokens[j + 1].text), j + 2) if tokens[j + 1].text.isdecimal() else (100, j + 2)
+    else:
+        worded = _words(tokens, j + 1)
+        if worded is None:
+            return None
+        n, end = worded
+    return (n, end + 1) if n < 100 and end < len(tokens) and tokens[end].word in _CENTS else None
+
+
 def _currency(token: Token) -> tuple[str, ...] | None:
     """The currencies that a token may name; () for one that is never used; None for any other word."""
     if token.sign:
@@ -256,6 +315,9 @@ def _currency(token: Token) -> tuple[str, ...] | None:
 def _hedge(tokens: Sequence[Token], start: int) -> tuple[Hedge, int]:
     if start == 0 or tokens[start].stop:
         return "", start
+    if start > 1 and tokens[start - 1].text == "a" and not tokens[start - 1].stop and not tokens[start].figure:
+        hedge, begin = _hedge(tokens, start - 1)  # "over a hundred"
+        return (hedge, begin) if hedge else ("", start)
     for words, hedge in _HEDGES:
         begin = start - len(words)
         if begin >= 0 and all(tokens[begin + k].text == word for k, word in enumerate(words)):

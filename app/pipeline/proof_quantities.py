@@ -10,11 +10,19 @@ from app.pipeline.proof_numbers import Mention, ordinal, within
 from app.pipeline.proof_text import Token, word_set
 
 _SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
-_DIFFERENCE = word_set("under below less cheaper lower off left spare saved remaining remain inside")
+_DIFFERENCE = word_set("under below less cheaper lower off left unspent short spare saved remaining remain inside")
 _KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
 _AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
 _BELOW = word_set("below under within than inside beneath")
-_TARGETS = {"budget": "under", "limit": "under", "median": "below", "lowest": "saved", "day": "saved", "low": "saved"}
+_TARGETS = {
+    "budget": "under",
+    "limit": "under",
+    "ceiling": "under",
+    "median": "below",
+    "lowest": "saved",
+    "day": "saved",
+    "low": "saved",
+}
 _BASES = frozenset({"budget", "median", "reference"})
 _DIFFERENCES = frozenset({"under", "below", "saved"})
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
@@ -30,8 +38,11 @@ _NOUNS: tuple[tuple[Unit, frozenset[str]], ...] = (
     ("products", _PRODUCTS),
 )
 _UNIT_WORDS = {"w": "watt", "h": "hour", "hr": "hour", "l": "litre", "liter": "litre", "lm": "lumen", "in": "inch"}
+_LIMITS = word_set("budget limit maximum ceiling allowance")
+_MONEY_WORDS = word_set("eur usd gbp jpy euro euros dollars pounds yen")
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
+_RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
 _RATERS_SAY = word_set("rated rating rates rate average averages averaging score scores scored scoring")
 
 
@@ -51,12 +62,12 @@ def stated(
     match mention.shape:
         case "money":
             return _money(tokens, mention, backing, currency)
-        case "percent":
+        case "percent" | "fraction":
             return _percent(tokens, mention, backing, covered)
         case "day":
             return _found(mention, backing, "day", mention.n, ("since", "until"), "uncited_number")
         case _:
-            return _plain(tokens, mention, backing, own, covered)
+            return _plain(tokens, mention, backing, own, covered, currency)
 
 
 def _found(
@@ -76,7 +87,7 @@ def _found(
 
 
 def _money(tokens: Sequence[Token], mention: Mention, backing: Backing, currency: str) -> Stated:
-    if mention.currencies is None or currency not in mention.currencies:
+    if mention.shape == "money" and (mention.currencies is None or currency not in mention.currencies):
         return Stated(failure="currency")
     amount = mention.minor(currency)
     if amount is None:
@@ -87,8 +98,8 @@ def _money(tokens: Sequence[Token], mention: Mention, backing: Backing, currency
             continue
         if held.role in roles and within(amount, held.value, mention.hedge):
             return Stated(held.fact_id)
-        # "under 65 EUR" of an item that costs 64.90: a bound, as close as a rounding.
-        if bound and held.role == "price" and within(amount, held.value, "nearly"):
+        # "under 70 EUR" of an item that costs 64.90: a bound, not far off.
+        if bound and held.role == "price" and held.value < amount <= held.value * 5 // 4:
             return Stated(held.fact_id)
     return Stated(failure="uncited_number")
 
@@ -102,9 +113,9 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
         if first.stop == 0 and not halved:
             if first.text in _DIFFERENCE or (first.text == "to" and len(after) > 1 and after[1].text == "spare"):
                 return _difference(after), False
-            if first.text in ("short", "within"):
+            if first.text == "within":
                 return frozenset(), False
-            if first.word in ("budget", "limit", "maximum"):
+            if first.word in _LIMITS:
                 return frozenset({"budget"}), False
             if first.text in ("median", "low") or (first.text == "or" and len(after) > 1 and after[1].text == "more"):
                 return frozenset({"reference" if first.text == "low" else "median"}), False
@@ -132,10 +143,12 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
         if following.stop == 2 or (following.stop == 1 and steps) or steps >= 4:
             break
         word = token.text
-        if word in _SKIPPED or word in ("exactly", "about"):
+        if word == "your" and i == start - 1:
+            return frozenset({"budget"}), False  # "of your 50 EUR"
+        if word in _SKIPPED or word in ("exactly", "about", "recent"):
             continue
         steps += 1
-        if token.word in ("budget", "limit", "maximum"):
+        if token.word in _LIMITS:
             return frozenset({"budget"}), False
         if word == "median":
             return frozenset({"median"}), False
@@ -143,7 +156,7 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
             return _DIFFERENCES, False
         if word in ("by", "down") and not (word == "down" and following.text == "to"):
             return _DIFFERENCES, False
-        if word in ("from", "low", "reference", "against"):
+        if word in ("from", "low", "reference", "against", "after", "instead"):
             return frozenset({"reference"}), False
         if word in _BELOW and i == start - 1:
             return _BASES, word != "within"
@@ -161,12 +174,13 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
 def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covered: Sequence[int]) -> Stated:
     if covered[mention.first] and covered[mention.end - 1]:
         return Stated(own=True)
-    value = mention.whole()
     before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
     after = _after(tokens, mention.end, 12)
     first = after[0].text if after and after[0].stop == 0 else ""
     roles: tuple[str, ...] = ()
-    if before is not None and before.text == "than":
+    if first == "of" and any(t.word in _LIMITS or t.text == "your" for t in after[:5]):
+        roles = ("share",)
+    elif before is not None and before.text in ("than", "below", "under", "undercuts", "undercutting"):
         roles = ("pricier",)
     elif first == "of":
         # "75% of the products cost more": the products are the subject.
@@ -179,11 +193,32 @@ def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covere
         roles = ("reduction",) if "budget" not in (t.word for t in after[:5]) else ()
     elif before is not None and before.text in ("by", "down", "save", "saves", "saving", "reduced", "dropped"):
         roles = ("reduction",)
-    return _found(mention, backing, "percent", value, roles, "uncited_number")
+    return _share(mention, backing, roles)
+
+
+def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
+    """A percentage in digits is the fact's, or of a budget within one point; a fraction in words within one and a half."""
+    whole = mention.whole()
+    if mention.shape == "percent" and whole is None:
+        return Stated(failure="uncited_number")
+    value = mention.n if mention.shape == "fraction" else 100 * (whole or 0)
+    for held in backing.quantities:
+        if held.role not in roles or held.unit not in ("percent", "share"):
+            continue
+        true = held.value if held.unit == "share" else 100 * held.value
+        slack = 150 if mention.shape == "fraction" else 100 if held.unit == "share" else 0
+        if within(value, true, mention.hedge) or (not mention.hedge and abs(value - true) <= slack):
+            return Stated(held.fact_id)
+    return Stated(failure="uncited_number")
 
 
 def _plain(
-    tokens: Sequence[Token], mention: Mention, backing: Backing, own: OwnWords, covered: Sequence[int]
+    tokens: Sequence[Token],
+    mention: Mention,
+    backing: Backing,
+    own: OwnWords,
+    covered: Sequence[int],
+    currency: str,
 ) -> Stated:
     first, end, value = mention.first, mention.end, mention.whole()
     before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
@@ -202,8 +237,19 @@ def _plain(
     if rated:
         tenths = _tenths(mention)
         return _found(mention, backing, "rating", tenths, None, "uncited_number")
-    if (own_figure := _own_figure(tokens, mention, own)) and noun not in ("left", "raters", "orders"):
-        return own_figure
+    other = _after(tokens, end, 1)
+    rank = backing.number("trending", "rank")
+    if other and other[0].word == "other" and rank is not None and value == rank - 1:
+        return Stated(backing.kinds["trending"])
+    scarce = before is not None and before.text in ("only", "just")
+    if noun not in ("raters", "orders") and not scarce and not _supply(tokens, mention):
+        own_figure = _own_figure(tokens, mention, own)
+        if own_figure is not None:
+            return own_figure
+    if mention.decimals == 2 and any((t.sign and t.text in "€$£¥") or t.text in _MONEY_WORDS for t in tokens):
+        return _money(tokens, mention, backing, currency)  # "from 62.90 to 45.90 EUR"
+    if mention.decimals == 1 and any(t.text in _RATING_NEAR for t in tokens[max(first - 6, 0) : end + 6]):
+        return _found(mention, backing, "rating", _tenths(mention), None, "uncited_number")
     if noun is not None:
         result = _found(mention, backing, noun, value, None, "uncited_number")
         if noun == "left" and result.failure and not _supply(tokens, mention):
@@ -216,7 +262,10 @@ def _plain(
     )
     if counted.fact_id:
         return counted
-    if before is not None and before.text in ("only", "just") and not mention.hedge:
+    emptied = (
+        mention.start > 1 and before is not None and before.text == "to" and tokens[mention.start - 2].text == "down"
+    )
+    if (scarce or emptied) and not mention.hedge:
         left = _found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left
@@ -294,7 +343,7 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
     if mention.hedge:
         return None
     i, j = mention.first, mention.end
-    written = tokens[i].word
+    written = tokens[i].word if tokens[i].figure else str(mention.n)
     near = [_UNIT_WORDS.get(t.text, t.word) for t in _after(tokens, j, 3)]
     near += [t.word for t in tokens[max(i - 3, 0) : i]]
     for figure, names in own.measures:
