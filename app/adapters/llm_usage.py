@@ -67,11 +67,9 @@ def price_from(model: str, explicit: tuple[float, float] | None = None) -> Price
 
 
 def worst_case_tokens(call: ModelCall) -> int:
-    """More input tokens than any tokenizer makes of the call: half of its ASCII bytes, and all of its other bytes."""
+    """As many input tokens as any tokenizer can make of the call: one per byte ("a1b2c3" comes close), and the frame."""
     text = "".join(m.content for m in call.messages) + _schema_text(call)
-    encoded = text.encode("utf-8", "surrogatepass")
-    ascii_bytes = sum(byte < 128 for byte in encoded) if not text.isascii() else len(encoded)
-    return math.ceil(ascii_bytes / 2) + (len(encoded) - ascii_bytes) + _FRAME_TOKENS
+    return len(text.encode("utf-8", "surrogatepass")) + _FRAME_TOKENS
 
 
 def estimated_tokens(text: str) -> int:
@@ -92,7 +90,7 @@ def usage_of(call: ModelCall, text: str, reported: Reported | None, price: Price
     input_bound = worst_case_tokens(call)
     prompt = "".join(m.content for m in call.messages) + _schema_text(call)
     told = reported or Reported()
-    inputs = _believed(told.input_tokens, estimated_tokens(prompt), 10 * input_bound + 10_000)
+    inputs = _believed(told.input_tokens, estimated_tokens(prompt), 2 * input_bound + 10_000)
     outputs = _believed(told.output_tokens, estimated_tokens(text), 10 * call.max_output_tokens + 10_000)
     cached = _whole(told.cached_tokens) or 0
     if inputs is None or not 0 <= cached <= inputs:

@@ -137,10 +137,10 @@ def _trailing(rest: str, repairs: Counter[str]) -> bool:
 
 def _note_around(text: str, repairs: Counter[str]) -> None:
     if _FENCE.search(text):
-        repairs["fence"] += 1
+        repairs["fence"] = 1
         text = re.sub(r"```(?:json)?", "", text, flags=re.IGNORECASE)
     if text.strip():
-        repairs["prose"] += 1
+        repairs["prose"] = 1
 
 
 def _order(reader: _Reader, aliases: frozenset[str], repairs: Counter[str]) -> tuple[tuple[str, ...], bool]:

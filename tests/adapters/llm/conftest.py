@@ -1,63 +1,13 @@
-"""Calls, replies on the wire and a client, for tests of the model adapter."""
+"""A client that is closed after the test, over a library that is imported once."""
 
-import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from app.adapters.llm import LiteLlmClient
 from app.adapters.llm_library import import_litellm
-from app.domain.deadline import Deadline
-from app.domain.model_calls import Message, ModelCall, ModelReply
-
-SCHEMA: dict[str, object] = {
-    "type": "object",
-    "properties": {"order": {"type": "array", "items": {"type": "string"}}},
-    "required": ["order"],
-    "additionalProperties": False,
-}
-REPLY = '{"order":["C","A"]}'
-URL = "http://model.test/v1/chat/completions"
-
-
-def make_call(call_id: str = "c1", **changes: Any) -> ModelCall:
-    """A rerank call with a system and a user message."""
-    values: dict[str, Any] = {
-        "request_id": "r1",
-        "purpose": "rerank",
-        "placement": "home",
-        "prompt_id": "rerank/v1",
-        "prompt_hash": "h",
-        "messages": (Message("system", "Rank the candidates. " * 20), Message("user", "A|Iron Pan\nC|Steel Pan")),
-        "max_output_tokens": 300,
-        "schema": SCHEMA,
-    }
-    return ModelCall(call_id, **{**values, **changes})
-
-
-def chunk(content: str | None = None, finish: str | None = None, **delta: Any) -> dict[str, Any]:
-    """One OpenAI chunk."""
-    choice = {"index": 0, "delta": {"content": content, **delta}, "finish_reason": finish}
-    return {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini", "choices": [choice]}
-
-
-def usage_chunk(prompt: object = 200, completion: object = 8, cached: object = 0) -> dict[str, Any]:
-    """The chunk that ends an OpenAI stream with include_usage."""
-    details = {"cached_tokens": cached}
-    usage = {"prompt_tokens": prompt, "completion_tokens": completion, "prompt_tokens_details": details}
-    return {**chunk(), "choices": [], "usage": {**usage, "total_tokens": 1}}
-
-
-def sse(*events: dict[str, Any], done: bool = True) -> bytes:
-    """Server-sent events in OpenAI's form."""
-    body = "".join(f"data: {json.dumps(event)}\n\n" for event in events)
-    return (body + ("data: [DONE]\n\n" if done else "")).encode()
-
-
-def good_reply() -> bytes:
-    """A whole reply in three pieces, with usage."""
-    return sse(chunk('{"order":'), chunk('["C",'), chunk('"A"]}'), chunk(None, "stop"), usage_chunk())
+from tests.adapters.llm.llm_calls import BASE, MakeClient
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,29 +16,15 @@ def _library() -> None:
     import_litellm()
 
 
-MakeClient = Callable[..., LiteLlmClient]
-
-
 @pytest.fixture
 async def make_client() -> AsyncIterator[MakeClient]:
     """Opens clients and closes them after the test."""
     made: list[LiteLlmClient] = []
 
-    def make(model: str = "openai/gpt-4o-mini", api_base: str = "http://model.test/v1", **changes: Any) -> LiteLlmClient:
+    def make(model: str = "openai/gpt-4o-mini", api_base: str = BASE, **changes: Any) -> LiteLlmClient:
         made.append(LiteLlmClient.open(model, api_base, changes.pop("api_key", "test-key"), **changes))
         return made[-1]
 
     yield make
     for client in made:
         await client.close()
-
-
-async def ask(client: LiteLlmClient, call: ModelCall | None = None, *, deadline_ms: float = 1000) -> ModelReply:
-    """The reply of one call, checked to be told exactly once."""
-    told: list[ModelReply] = []
-    run = client.start(call or make_call(), Deadline.after_ms(deadline_ms), told.append)
-    reply = await run.wait(20)
-    assert reply is not None
-    assert told == [reply]
-    assert run.text() == reply.text
-    return reply
