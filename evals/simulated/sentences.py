@@ -69,27 +69,28 @@ _PHRASINGS = (
     ),
     _phrasing(
         "promotion",
-        r"(?P<percent>\d+%) off in the promotion “(?P<title>.+?)”",
+        r"(?P<percent>\d+%) off in the promotion [“\"](?P<title>.+?)[”\"]",
         "it is {percent} off in the promotion {title}",
         "{title} takes {percent} off",
     ),
-    _phrasing("promotion", r"promotion “(?P<title>.+?)”", "it is part of the promotion {title}"),
+    _phrasing("promotion", r"promotion [“\"](?P<title>.+?)[”\"]", "it is part of the promotion {title}"),
     _phrasing(
         "bought_together",
-        r"bought together with “(?P<partner>.+?)”, (?P<where>which you .+?|in your cart), in (?P<orders>\d+ orders?)",
+        r"bought together with [“\"](?P<partner>.+?)[”\"], (?P<where>which you .+?|in your cart), "
+        r"in (?P<orders>\d+ orders?)",
         "it was bought together with {partner}, {where}, in {orders}",
         "shoppers combined it with {partner}, {where}, in {orders}",
         "it goes along with {partner}, {where}: {orders} hold both",
     ),
     _phrasing(
         "bought_together",
-        r"bought together with “(?P<partner>.+?)”,.* in (?P<orders>\d+ orders?)",
+        r"bought together with [“\"](?P<partner>.+?)[”\"],.* in (?P<orders>\d+ orders?)",
         "it was bought together with {partner} in {orders}",
         "{orders} combine it with {partner}",
     ),
     _phrasing(
         "same_brand",
-        r"brand (?P<brand>.+), also of “(?P<seen>.+?)”, which you (?P<did>.+)$",
+        r"brand (?P<brand>.+), also of [“\"](?P<seen>.+?)[”\"], which you (?P<did>.+)$",
         "it is by {brand}, like {seen}, which you {did}",
         "{brand} also makes {seen}, which you {did}",
     ),
@@ -101,7 +102,7 @@ _PHRASINGS = (
     ),
     _phrasing(
         "category_affinity",
-        r"category (?P<label>.+), also of “(?P<seen>.+?)”, which you (?P<did>.+)$",
+        r"category (?P<label>.+), also of [“\"](?P<seen>.+?)[”\"], which you (?P<did>.+)$",
         "it is from {label}, like {seen}, which you {did}",
         "you {did} {seen}, and this is in {label} too",
     ),
@@ -113,7 +114,7 @@ _PHRASINGS = (
     ),
     _phrasing(
         "attribute_match",
-        r"“(?P<label>.+?)”, (?P<stated>one of your \w+|your size)",
+        r"[“\"](?P<label>.+?)[”\"], (?P<stated>one of your \w+|your size)",
         "{label} is {stated}",
         "it matches {label}, {stated}",
     ),

@@ -17,6 +17,7 @@ from app.domain.errors import UnknownProduct, UnknownRecommendation
 from app.domain.interactions import Consent, Preferences, Shopper
 from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
 from app.main import create_app
+from app.service import Streamed
 from app.settings import Settings
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
@@ -109,6 +110,13 @@ class FakeService:
         )
         self.slates[slate.recommendation_id] = slate
         return slate
+
+    async def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+        """The same slate twice under two ids, then one item's late sentence."""
+        yield Streamed("baseline", await self.recommend(query, deadline))
+        slate = await self.recommend(query, until)
+        yield Streamed("slate", slate)
+        yield Streamed("reason", slate, replace(slate.items[0], reason="Proved late.", reason_source="llm"))
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         return self._store.products(product_ids)

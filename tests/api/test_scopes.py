@@ -21,6 +21,8 @@ MATRIX = [
     ("GET", "/api/recommendations?anonymousId=a&sessionId=s", None, 401, 401, 200, 200, 200, 200),
     ("GET", "/api/recommendations?userId=7", None, 401, 401, 403, 200, 403, 200),
     ("GET", "/api/recommendations?userId=7&anonymousId=a", None, 401, 401, 403, 200, 403, 200),
+    ("GET", "/api/recommendations/stream?anonymousId=a", None, 401, 401, 200, 200, 200, 200),
+    ("GET", "/api/recommendations/stream?userId=7", None, 401, 401, 403, 200, 403, 200),
     ("POST", "/api/recommendations", {"sessionId": "s"}, 401, 401, 200, 200, 200, 200),
     ("POST", "/api/recommendations", {"userId": "7"}, 401, 401, 403, 200, 403, 200),
     ("GET", "/api/recommendations/rec1/why/p1", None, 401, 401, 404, 200, 404, 200),
