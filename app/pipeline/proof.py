@@ -330,7 +330,7 @@ class _Check:
         return token.text in _SOFT and i + 1 < len(self.tokens) and self.tokens[i + 1].word in _SOFT_NOUNS
 
     def _plain_use(self, i: int) -> bool:
-        """Claim words in a use that claims nothing: "costs 39.90 EUR" (no margin), "a pair of", "as well", "on offer"."""
+        """Claim words in a use that claims nothing: "costs 39.90 EUR" (no margin), "a pair of", "as well"."""
         word = self.tokens[i].text
         before = self.tokens[i - 1].text if i else ""
         after = self.tokens[i + 1].text if i + 1 < len(self.tokens) else ""

@@ -29,7 +29,10 @@ _DENIED = frozenset({"no", "none", "false", "not"})
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A figure of a cited fact. Money in minor units, a rating in tenths, a share in hundredths of a percent, a day as month · 100 + day, else as it is."""
+    """A figure of a cited fact.
+
+    Money in minor units, a rating in tenths, a share in hundredths of a percent, a day as month · 100 + day.
+    """
 
     unit: Unit
     role: str  # which figure of its kind: price, budget, under, median, below, reference, saved, percent kind …
@@ -180,6 +183,7 @@ def _quantities(fact: Evidence) -> Iterator[Quantity]:
     price, budget = fact.value.get("price_minor"), fact.value.get("budget_minor")
     if isinstance(price, int) and isinstance(budget, int) and budget:
         yield Quantity("share", "share", 10_000 * price // budget, fact.id)
+        yield Quantity("share", "left_share", 10_000 * (budget - price) // budget, fact.id)
     for key in ("since", "until"):
         day = fact.value.get(key)
         if isinstance(day, str) and len(day) == 10:

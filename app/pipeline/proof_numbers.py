@@ -162,7 +162,7 @@ def mentions(tokens: Sequence[Token], currency: str) -> Iterator[Mention | int]:
 
 
 def _fraction(tokens: Sequence[Token], i: int) -> Mention | None:
-    """ "a fifth less", "three quarters of", "three in four of", "just over half of": n is in hundredths of a percent."""
+    """ "a fifth less", "three quarters of", "three in four", "just over half of": n is in hundredths of a percent."""
     count, j = _SMALL.get(tokens[i].text, 1 if tokens[i].text == "a" else None), i + 1
     if tokens[i].text == "half":
         start = _hedge(tokens, i)[1]

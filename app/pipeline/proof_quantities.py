@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from app.pipeline.proof_amounts import amount_of
+from app.pipeline.proof_context import DIFFERENCE, LIMITS, Stated, after_of, found
 from app.pipeline.proof_facts import Backing, OwnWords, Quantity, Unit
 from app.pipeline.proof_numbers import Mention, ordinal, within
 from app.pipeline.proof_text import Token, word_set
 
-_SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
-_DIFFERENCE = word_set("under below less cheaper lower off left unspent short spare saved remaining remain inside")
-_KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
-_AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
-_BELOW = word_set("below under within than inside beneath")
-_TARGETS = {
-    "budget": "under",
-    "limit": "under",
-    "ceiling": "under",
-    "median": "below",
-    "lowest": "saved",
-    "day": "saved",
-    "low": "saved",
-}
-_BASES = frozenset({"budget", "median", "reference"})
-_DIFFERENCES = frozenset({"under", "below", "saved"})
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
 _ORDERS = word_set("order time basket")
 _PRODUCTS = word_set("product item option model choice alternative article other")
@@ -38,21 +23,11 @@ _NOUNS: tuple[tuple[Unit, frozenset[str]], ...] = (
     ("products", _PRODUCTS),
 )
 _UNIT_WORDS = {"w": "watt", "h": "hour", "hr": "hour", "l": "litre", "liter": "litre", "lm": "lumen", "in": "inch"}
-_LIMITS = word_set("budget limit maximum ceiling allowance")
 _MONEY_WORDS = word_set("eur usd gbp jpy euro euros dollars pounds yen")
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
 _RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
 _RATERS_SAY = word_set("rated rating rates rate average averages averaging score scores scored scoring")
-
-
-@dataclass(frozen=True, slots=True)
-class Stated:
-    """What a figure states: the fact that backs it, or what is wrong with it. Both empty: it is no figure at all."""
-
-    fact_id: str = ""
-    failure: str = ""
-    own: bool = False  # a figure of the item's own name or attributes
 
 
 def stated(
@@ -61,124 +36,23 @@ def stated(
     """The fact whose figure the mention states. `covered[i]` > 0 where token i is part of a whole name."""
     match mention.shape:
         case "money":
-            return _money(tokens, mention, backing, currency)
+            return amount_of(tokens, mention, backing, currency)
         case "percent" | "fraction":
             return _percent(tokens, mention, backing, covered)
         case "day":
-            return _found(mention, backing, "day", mention.n, ("since", "until"), "uncited_number")
+            return found(mention, backing, "day", mention.n, ("since", "until"), "uncited_number")
         case _:
             return _plain(tokens, mention, backing, own, covered, currency)
-
-
-def _found(
-    mention: Mention, backing: Backing, unit: Unit, value: int | None, roles: Sequence[str] | None, failure: str
-) -> Stated:
-    # "over the last 14 days" without the words between, "4.6 stars over 118 ratings": not a hedge.
-    exact = mention.hedge == "over" and unit in ("days", "raters")
-    if value is not None:
-        for held in backing.quantities:
-            if (
-                held.unit == unit
-                and (roles is None or held.role in roles)
-                and (within(value, held.value, mention.hedge) or (exact and value == held.value))
-            ):
-                return Stated(held.fact_id)
-    return Stated(failure=failure)
-
-
-def _money(tokens: Sequence[Token], mention: Mention, backing: Backing, currency: str) -> Stated:
-    if mention.shape == "money" and (mention.currencies is None or currency not in mention.currencies):
-        return Stated(failure="currency")
-    amount = mention.minor(currency)
-    if amount is None:
-        return Stated(failure="uncited_number")
-    roles, bound = _money_roles(tokens, mention)
-    for held in backing.quantities:
-        if held.unit != "money":
-            continue
-        if held.role in roles and within(amount, held.value, mention.hedge):
-            return Stated(held.fact_id)
-        # "under 70 EUR" of an item that costs 64.90: a bound, not far off.
-        if bound and held.role == "price" and held.value < amount <= held.value * 5 // 4:
-            return Stated(held.fact_id)
-    return Stated(failure="uncited_number")
-
-
-def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[str], bool]:
-    """Which figures of a fact an amount may be here, and whether it may bound the price from above."""
-    after = _after(tokens, mention.end, 7)
-    if after:
-        first = after[0]
-        halved = first.text == "less" and len(after) > 2 and after[2].text == "half"
-        if first.stop == 0 and not halved:
-            if first.text in _DIFFERENCE or (first.text == "to" and len(after) > 1 and after[1].text == "spare"):
-                return _difference(after), False
-            if first.text == "within":
-                return frozenset(), False
-            if first.word in _LIMITS:
-                return frozenset({"budget"}), False
-            if first.text in ("median", "low") or (first.text == "or" and len(after) > 1 and after[1].text == "more"):
-                return frozenset({"reference" if first.text == "low" else "median"}), False
-            if first.text == "price":
-                return frozenset({"price"}), False
-    roles, bound = _money_roles_before(tokens, mention.start)
-    if after and after[0].text == "of" and after[0].stop == 0 and any(t.word == "budget" for t in after):
-        return (roles if "price" in roles and not roles & _DIFFERENCES else frozenset({"under"})), False
-    return roles or frozenset({"price"}), bound
-
-
-def _difference(after: Sequence[Token]) -> frozenset[str]:
-    """Whose distance an amount is: the first of budget, median and lowest price that is named after it."""
-    for token in after:
-        role = _TARGETS.get(token.word)
-        if role is not None:
-            return frozenset({role})
-    return _DIFFERENCES
-
-
-def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[str], bool]:
-    steps = 0
-    for i in range(start - 1, -1, -1):
-        token, following = tokens[i], tokens[i + 1]
-        if following.stop == 2 or (following.stop == 1 and steps) or steps >= 4:
-            break
-        word = token.text
-        if word == "your" and i == start - 1:
-            return frozenset({"budget"}), False  # "of your 50 EUR"
-        if word in _SKIPPED or word in ("exactly", "about", "recent"):
-            continue
-        steps += 1
-        if token.word in _LIMITS:
-            return frozenset({"budget"}), False
-        if word == "median":
-            return frozenset({"median"}), False
-        if word in _KEEPS:
-            return _DIFFERENCES, False
-        if word in ("by", "down") and not (word == "down" and following.text == "to"):
-            return _DIFFERENCES, False
-        if word in ("from", "low", "reference", "against", "after", "instead"):
-            return frozenset({"reference"}), False
-        if word in _BELOW and i == start - 1:
-            return _BASES, word != "within"
-        if word in _BELOW:
-            return _BASES, False
-        if word == "price" and i and tokens[i - 1].text == "lowest":
-            return frozenset({"reference"}), False
-        if word in _AT:
-            return frozenset({"price"}), False
-        if token.figure or token.sign:
-            break
-    return frozenset(), False
 
 
 def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covered: Sequence[int]) -> Stated:
     if covered[mention.first] and covered[mention.end - 1]:
         return Stated(own=True)
     before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
-    after = _after(tokens, mention.end, 12)
+    after = after_of(tokens, mention.end, 12)
     first = after[0].text if after and after[0].stop == 0 else ""
     roles: tuple[str, ...] = ()
-    if first == "of" and any(t.word in _LIMITS or t.text == "your" for t in after[:5]):
+    if first == "of" and any(t.word in LIMITS or t.text == "your" for t in after[:5]):
         roles = ("share",)
     elif before is not None and before.text in ("than", "below", "under", "undercuts", "undercutting"):
         roles = ("pricier",)
@@ -189,7 +63,7 @@ def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covere
         roles = ("promotion", "reduction")
     elif first in ("discount", "reduction", "drop", "saving", "down"):
         roles = ("reduction", "promotion") if first == "discount" else ("reduction",)
-    elif first in _DIFFERENCE:
+    elif first in DIFFERENCE:
         roles = ("reduction",) if "budget" not in (t.word for t in after[:5]) else ()
     elif before is not None and before.text in ("by", "down", "save", "saves", "saving", "reduced", "dropped"):
         roles = ("reduction",)
@@ -197,7 +71,7 @@ def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covere
 
 
 def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
-    """A percentage in digits is the fact's, or of a budget within one point; a fraction in words within one and a half."""
+    """A percentage is the fact's, or of a budget within one point; a fraction in words within one and a half."""
     whole = mention.whole()
     if mention.shape == "percent" and whole is None:
         return Stated(failure="uncited_number")
@@ -229,15 +103,15 @@ def _plain(
     if (fact := backing.terms.get(tokens[first].word)) and _searching(tokens, first):
         return Stated(fact)
     if mention.shape == "ordinal" or (before is not None and before.text in _RANKERS):
-        return _found(mention, backing, "rank", value, None, "uncited_number")
+        return found(mention, backing, "rank", value, None, "uncited_number")
     if _is_scale(tokens, mention):
-        return _found(mention, backing, "scale", value, None, "unit")
+        return found(mention, backing, "scale", value, None, "unit")
     rated = _rating(tokens, mention, before)
     noun = None if rated else _noun(tokens, mention)
     if rated:
         tenths = _tenths(mention)
-        return _found(mention, backing, "rating", tenths, None, "uncited_number")
-    other = _after(tokens, end, 1)
+        return found(mention, backing, "rating", tenths, None, "uncited_number")
+    other = after_of(tokens, end, 1)
     rank = backing.number("trending", "rank")
     if other and other[0].word == "other" and rank is not None and value == rank - 1:
         return Stated(backing.kinds["trending"])
@@ -247,18 +121,18 @@ def _plain(
         if own_figure is not None:
             return own_figure
     if mention.decimals == 2 and any((t.sign and t.text in "€$£¥") or t.text in _MONEY_WORDS for t in tokens):
-        return _money(tokens, mention, backing, currency)  # "from 62.90 to 45.90 EUR"
+        return amount_of(tokens, mention, backing, currency)  # "from 62.90 to 45.90 EUR"
     if mention.decimals == 1 and any(t.text in _RATING_NEAR for t in tokens[max(first - 6, 0) : end + 6]):
-        return _found(mention, backing, "rating", _tenths(mention), None, "uncited_number")
+        return found(mention, backing, "rating", _tenths(mention), None, "uncited_number")
     if noun is not None:
-        result = _found(mention, backing, noun, value, None, "uncited_number")
+        result = found(mention, backing, noun, value, None, "uncited_number")
         if noun == "left" and result.failure and not _supply(tokens, mention):
             return _word_number(tokens, mention) or result
         return result
     if (weeks := _weeks(tokens, mention)) is not None:
-        return _found(mention, backing, "days", weeks, None, "uncited_number")
+        return found(mention, backing, "days", weeks, None, "uncited_number")
     counted = (
-        _found(mention, backing, "products", value, None, "") if _of_category(tokens, mention, covered) else Stated()
+        found(mention, backing, "products", value, None, "") if _of_category(tokens, mention, covered) else Stated()
     )
     if counted.fact_id:
         return counted
@@ -266,7 +140,7 @@ def _plain(
         mention.start > 1 and before is not None and before.text == "to" and tokens[mention.start - 2].text == "down"
     )
     if (scarce or emptied) and not mention.hedge:
-        left = _found(mention, backing, "left", value, None, "")
+        left = found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left
     return _word_number(tokens, mention) or Stated(
@@ -287,7 +161,7 @@ def _word_number(tokens: Sequence[Token], mention: Mention) -> Stated | None:
 
 def _supply(tokens: Sequence[Token], mention: Mention) -> bool:
     """Whether the figure is about what is left in stock, so that a name like "Set, 2 pieces" can't stand for it."""
-    after = _after(tokens, mention.end, 3)
+    after = after_of(tokens, mention.end, 3)
     return any(t.text in ("left", "remain", "remains", "remaining", "stock") and t.stop == 0 for t in after)
 
 
@@ -301,7 +175,7 @@ def _is_scale(tokens: Sequence[Token], mention: Mention) -> bool:
 
 
 def _rating(tokens: Sequence[Token], mention: Mention, before: Token | None) -> bool:
-    after = _after(tokens, mention.end, 3)
+    after = after_of(tokens, mention.end, 3)
     words = [t.text for t in after if t.stop < 2]
     if words[:2] == ["out", "of"] or (words and after[0].word == "star") or words[:1] == ["/"]:
         return True
@@ -322,7 +196,7 @@ def _tenths(mention: Mention) -> int | None:
 
 def _noun(tokens: Sequence[Token], mention: Mention) -> Unit | None:
     """The unit that the next few words name."""
-    for token in _after(tokens, mention.end, 4):
+    for token in after_of(tokens, mention.end, 4):
         if (
             token.stop == 2
             or (token.stop and token.text != "left")
@@ -344,7 +218,7 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
         return None
     i, j = mention.first, mention.end
     written = tokens[i].word if tokens[i].figure else str(mention.n)
-    near = [_UNIT_WORDS.get(t.text, t.word) for t in _after(tokens, j, 3)]
+    near = [_UNIT_WORDS.get(t.text, t.word) for t in after_of(tokens, j, 3)]
     near += [t.word for t in tokens[max(i - 3, 0) : i]]
     for figure, names in own.measures:
         if figure == written and any(word in names for word in near):
@@ -363,7 +237,7 @@ def _searching(tokens: Sequence[Token], first: int) -> bool:
 
 
 def _weeks(tokens: Sequence[Token], mention: Mention) -> int | None:
-    after = _after(tokens, mention.end, 1)
+    after = after_of(tokens, mention.end, 1)
     value = mention.whole()
     return value * 7 if after and after[0].word == "week" and value is not None else None
 
@@ -375,16 +249,6 @@ def _of_category(tokens: Sequence[Token], mention: Mention, covered: Sequence[in
     if "of" not in before and "than" not in before and "among" not in before:
         return False
     return j >= len(tokens) or tokens[j].stop > 0 or tokens[j].text in ("in", "by", "for") or covered[j] > 0
-
-
-def _after(tokens: Sequence[Token], start: int, count: int) -> list[Token]:
-    """Up to `count` tokens from `start` on, to the end of the sentence."""
-    found: list[Token] = []
-    for token in tokens[start : start + count]:
-        if token.stop == 2:
-            break
-        found.append(token)
-    return found
 
 
 def places(tokens: Sequence[Token]) -> list[tuple[int, int]]:

@@ -1,0 +1,112 @@
+"""Which amount of a cited fact an amount in the sentence is: price, budget, distance, median or a price before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.pipeline.proof_context import DIFFERENCE, LIMITS, Stated, after_of
+from app.pipeline.proof_facts import Backing
+from app.pipeline.proof_numbers import Mention, within
+from app.pipeline.proof_text import Token, word_set
+
+_SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
+_KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
+_AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
+_BELOW = word_set("below under within than inside beneath")
+_TARGETS = {
+    "budget": "under",
+    "limit": "under",
+    "ceiling": "under",
+    "median": "below",
+    "lowest": "saved",
+    "day": "saved",
+    "low": "saved",
+}
+_BASES = frozenset({"budget", "median", "reference"})
+_DISTANCES = frozenset({"under", "below", "saved"})
+
+
+def amount_of(tokens: Sequence[Token], mention: Mention, backing: Backing, currency: str) -> Stated:
+    """The cited amount that a mention states in its role; amounts in another currency state none."""
+    if mention.shape == "money" and (mention.currencies is None or currency not in mention.currencies):
+        return Stated(failure="currency")
+    amount = mention.minor(currency)
+    if amount is None:
+        return Stated(failure="uncited_number")
+    roles, bound = _money_roles(tokens, mention)
+    for held in backing.quantities:
+        if held.unit != "money":
+            continue
+        if held.role in roles and within(amount, held.value, mention.hedge):
+            return Stated(held.fact_id)
+        # "under 70 EUR" of an item that costs 64.90: a bound, not far off.
+        if bound and held.role == "price" and held.value < amount <= held.value * 5 // 4:
+            return Stated(held.fact_id)
+    return Stated(failure="uncited_number")
+
+
+def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[str], bool]:
+    """Which figures of a fact an amount may be here, and whether it may bound the price from above."""
+    after = after_of(tokens, mention.end, 7)
+    if after:
+        first = after[0]
+        halved = first.text == "less" and len(after) > 2 and after[2].text == "half"
+        if first.stop == 0 and not halved:
+            if first.text in DIFFERENCE or (first.text == "to" and len(after) > 1 and after[1].text == "spare"):
+                return _difference(after), False
+            if first.text == "within":
+                return frozenset(), False
+            if first.word in LIMITS:
+                return frozenset({"budget"}), False
+            if first.text in ("median", "low") or (first.text == "or" and len(after) > 1 and after[1].text == "more"):
+                return frozenset({"reference" if first.text == "low" else "median"}), False
+            if first.text == "price":
+                return frozenset({"price"}), False
+    roles, bound = _money_roles_before(tokens, mention.start)
+    if after and after[0].text == "of" and after[0].stop == 0 and any(t.word == "budget" for t in after):
+        return (roles if "price" in roles and not roles & _DISTANCES else frozenset({"under"})), False
+    return roles or frozenset({"price"}), bound
+
+
+def _difference(after: Sequence[Token]) -> frozenset[str]:
+    """Whose distance an amount is: the first of budget, median and lowest price that is named after it."""
+    for token in after:
+        role = _TARGETS.get(token.word)
+        if role is not None:
+            return frozenset({role})
+    return _DISTANCES
+
+
+def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[str], bool]:
+    steps = 0
+    for i in range(start - 1, -1, -1):
+        token, following = tokens[i], tokens[i + 1]
+        if following.stop == 2 or (following.stop == 1 and steps) or steps >= 4:
+            break
+        word = token.text
+        if word == "your" and i == start - 1:
+            return frozenset({"budget"}), False  # "of your 50 EUR"
+        if word in _SKIPPED or word in ("exactly", "about", "recent"):
+            continue
+        steps += 1
+        if token.word in LIMITS:
+            return frozenset({"budget"}), False
+        if word == "median":
+            return frozenset({"median"}), False
+        if word in _KEEPS:
+            return _DISTANCES, False
+        if word in ("by", "down") and not (word == "down" and following.text == "to"):
+            return _DISTANCES, False
+        if word in ("from", "low", "reference", "against", "after", "instead"):
+            return frozenset({"reference"}), False
+        if word in _BELOW and i == start - 1:
+            return _BASES, word != "within"
+        if word in _BELOW:
+            return _BASES, False
+        if word == "price" and i and tokens[i - 1].text == "lowest":
+            return frozenset({"reference"}), False
+        if word in _AT:
+            return frozenset({"price"}), False
+        if token.figure or token.sign:
+            break
+    return frozenset(), False
