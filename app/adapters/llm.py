@@ -138,7 +138,7 @@ class LiteLlmClient:
         """Imports litellm in a thread and makes the connection ready; nothing is sent. May be called again.
 
         Args:   schemas: the forms of reply that will be asked for, by name.
-        Raises: ConfigurationError: litellm does not know the provider of this model id.
+        Raises: ConfigurationError: litellm knows no such provider, or can not ask it under our limits.
         """
         connection = await self._connected()
         for name, schema in (schemas or {}).items():

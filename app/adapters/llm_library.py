@@ -15,7 +15,8 @@ from typing import Any, cast
 
 import httpx
 
-from app.adapters.llm_wire import CappedTransport
+from app.adapters.llm_wire import CURRENT, CappedTransport, WireFacts
+from app.domain.errors import ConfigurationError
 from app.domain.model_calls import ModelCall
 
 CONNECT_TIMEOUT_S = 3.0
@@ -31,7 +32,6 @@ def import_litellm() -> Any:
 
     litellm.disable_aiohttp_transport = True  # respx, proxies and our byte cap all sit in httpx
     litellm.suppress_debug_info = True
-    litellm.turn_off_message_logging = True
     litellm.disable_streaming_logging = True
     litellm.telemetry = False
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
@@ -59,13 +59,21 @@ class Connection:
         Args: transport: instead of httpx's own, for tests.
         """
         litellm = import_litellm()
-        _, provider, _, known_base = litellm.get_llm_provider(model, api_base=api_base or None)
+        try:
+            _, provider, known_key, known_base = litellm.get_llm_provider(model, api_base=api_base or None)
+        except litellm.BadRequestError as error:
+            raise ConfigurationError(
+                f"litellm knows no provider for {model!r}; write SHELFWISE_LLM_MODEL as provider/model"
+            ) from error
         limits = httpx.Limits(
             max_connections=connections + 2, max_keepalive_connections=connections, keepalive_expiry=20.0
         )
         inner = transport or httpx.AsyncHTTPTransport(verify=True, limits=limits, retries=0)
         timeout = httpx.Timeout(CALL_LIMIT_S, connect=CONNECT_TIMEOUT_S, pool=1.0)
-        handler = _handler(litellm, CappedTransport(inner), timeout, api_key, api_base or known_base)
+        key = api_key or known_key or ""
+        if not key and provider == "openai" and not api_base:  # never to another host
+            key = os.environ.get("OPENAI_API_KEY", "")
+        handler = _handler(CappedTransport(inner), timeout, key or "none", api_base or known_base)
         return cls(litellm, handler.client, handler, model, _Where(provider, api_base, api_key, timeout))
 
     @property
@@ -101,6 +109,11 @@ class Connection:
             **wanted,
         )
         return cast("AsyncIterator[Any]", answer)
+
+    async def first(self, call: ModelCall) -> None:
+        """Asks for the first chunk: some providers are reached only then."""
+        async for _ in await self.stream(call):
+            return
 
     async def prepare(self, name: str, schema: Mapping[str, object]) -> None:
         """Makes ready what the first call with this schema needs."""
@@ -140,24 +153,32 @@ def rehearse(model: str, api_base: str, api_key: str, call: ModelCall) -> None:
     """Builds one request that is not sent, so that litellm loads what it otherwise loads in its first call (1 s).
 
     Blocks; for a thread, in an event loop of its own.
+
+    Raises: ConfigurationError: litellm knows no such provider, can't build a request for it, or reaches it past our
+            transport (few do), where neither the byte cap nor the ban on redirects holds.
     """
+    facts = WireFacts()
 
-    async def once() -> None:
+    async def once() -> BaseException | None:
+        CURRENT.set(facts)
         connection = Connection.open(model, api_base, api_key, connections=1, transport=_NoNetwork())
-        attempt = asyncio.ensure_future(connection.stream(call))
+        attempt = asyncio.ensure_future(connection.first(call))
         await asyncio.wait({attempt})
-        attempt.exception()  # the refusal above, in whatever litellm makes of it
         await connection.close()
+        return attempt.exception()  # the refusal above, in whatever litellm makes of it
 
-    asyncio.run(once())
+    error = asyncio.run(once())
+    if facts.requests == 0:
+        raise ConfigurationError(
+            f"{model} can't be used: litellm made no request through this service ({type(error).__name__}); "
+            "use a provider with an OpenAI-compatible address, as openai/MODEL with SHELFWISE_LLM_API_BASE"
+        )
     litellm = import_litellm()
     litellm.token_counter(model="gpt-4o-mini", text="-")  # loads a tokenizer, 1 s, which every reply's end asks for
     litellm.ModelResponseStream(choices=[{"index": 0, "delta": {"content": "-"}}], usage=litellm.Usage())
 
 
-def _handler(
-    litellm: Any, transport: CappedTransport, timeout: httpx.Timeout, api_key: str, api_base: str | None
-) -> Any:
+def _handler(transport: CappedTransport, timeout: httpx.Timeout, api_key: str, api_base: str | None) -> Any:
     """A client that fits both of litellm's routes: its own HTTP handler, and the OpenAI SDK's `client.chat`."""
     from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
     from openai import AsyncOpenAI
@@ -166,8 +187,9 @@ def _handler(
         """litellm asks for one or the other by provider, in 90 branches that change with every release."""
 
         def sdk_client(self) -> AsyncOpenAI:
-            key = api_key or litellm.openai_key or os.environ.get("OPENAI_API_KEY") or "none"
-            return AsyncOpenAI(api_key=key, base_url=api_base, http_client=self.client, timeout=timeout, max_retries=0)
+            return AsyncOpenAI(
+                api_key=api_key, base_url=api_base, http_client=self.client, timeout=timeout, max_retries=0
+            )
 
         def __getattr__(self, name: str) -> Any:
             """Called for what an HTTP handler does not have: the SDK's attributes."""

@@ -67,7 +67,7 @@ def price_from(model: str, explicit: tuple[float, float] | None = None) -> Price
 
 
 def worst_case_tokens(call: ModelCall) -> int:
-    """As many input tokens as any tokenizer can make of the call: one per byte ("a1b2c3" comes close), and the frame."""
+    """As many input tokens as any tokenizer can make of the call: one per byte ("a1b2c3" comes close)."""
     text = "".join(m.content for m in call.messages) + _schema_text(call)
     return len(text.encode("utf-8", "surrogatepass")) + _FRAME_TOKENS
 

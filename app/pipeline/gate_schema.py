@@ -36,7 +36,7 @@ class GateSpec(BaseModel):
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)] | None = None
     prompt_hash: Annotated[str, StringConstraints(min_length=8, max_length=64)] | None = None
     n: int | None = Field(default=None, ge=1)
-    interval: tuple[float, float] | None = Field(default=None, strict=False)
+    interval: Annotated[tuple[float, ...], Field(min_length=2, max_length=2, strict=False)] | None = None
 
 
 class GateFile(BaseModel):
@@ -60,7 +60,7 @@ class GateLine:
     model: str | None = None  # measured lines only, as are the rest
     prompt_hash: str | None = None
     n: int | None = None  # cases measured
-    interval: tuple[float, float] | None = None  # 95% of the difference in NDCG@10 to the baseline
+    interval: tuple[float, ...] | None = None  # (low, high), 95% of the difference in NDCG@10 to the baseline
 
     @property
     def name(self) -> str:

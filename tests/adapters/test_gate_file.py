@@ -71,7 +71,7 @@ def test_a_measurement_that_excludes_no_loss_turns_the_model_off() -> None:
         ("maxLift: 7", "maxLift: -1", "maxLift"),
         ("maxLift: 7", "maxlift: 7", 'did you mean "maxLift"'),
         ('"11+"', '"12+"', "unknown history"),
-        ("intent: none", "intent: nun", 'did you mean "none"'),
+        ("intent: none", "intent: nonee", 'did you mean "none"'),
         ("n: 400, ", "", "a measured line needs n"),
         ("interval: [0.002, 0.03]", "interval: [0.03, 0.002]", "low before high"),
         ("interval: [0.002, 0.03]", "interval: [0.002]", "interval"),

@@ -13,6 +13,7 @@ import pytest
 import respx
 
 from app.domain.deadline import Deadline
+from app.domain.errors import ConfigurationError
 from app.domain.model_calls import ModelReply
 from tests.adapters.llm.llm_calls import (
     LIBRARY_WARNINGS,
@@ -214,12 +215,24 @@ async def test_concurrent_calls_do_not_mix(make_client: MakeClient) -> None:
     assert all(await asyncio.gather(*(one(i) for i in range(16))))
 
 
+@pytest.mark.parametrize("model", ["no-such-provider/x", "text-completion-openai/gpt-3.5-turbo-instruct"])
 @respx.mock
-async def test_an_unknown_provider_ends_the_call_as_configuration(make_client: MakeClient) -> None:
-    """A model id that litellm can't place: no request, no exception."""
-    reply = await ask(make_client("no-such-provider/x", ""))
+async def test_a_model_that_can_not_be_asked_is_said_at_once(make_client: MakeClient, model: str) -> None:
+    """A model id that litellm can't place or build a chat for: warming says so; a call ends as configuration."""
+    client = make_client(model, "")
+    with pytest.raises(ConfigurationError, match=model.split("/", maxsplit=1)[0]):
+        await client.warm()
+    reply = await ask(client)
     assert reply.outcome == "unauthorized"
-    assert reply.detail.startswith("not sent")
+    assert reply.detail.startswith("not sent: ")
+
+
+@respx.mock
+async def test_a_provider_that_litellm_reaches_past_the_byte_cap_is_refused(make_client: MakeClient) -> None:
+    """Cohere's route ignores the client that it is given."""
+    respx.route(host="api.cohere.com").respond(503)
+    with pytest.raises(ConfigurationError, match="made no request through this service"):
+        await make_client("cohere_chat/command-r", "").warm()
 
 
 @respx.mock

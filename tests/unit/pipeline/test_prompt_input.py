@@ -216,7 +216,7 @@ def test_a_prompt_for_the_demo_shop_stays_under_2000_tokens(monkeypatch: pytest.
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
     tiktoken = importlib.import_module("tiktoken")
 
-    rows = [json.loads(line) for line in (ROOT / "fixtures/shop/products.jsonl").open()]
+    rows = [json.loads(line) for line in (ROOT / "fixtures/shop/products.jsonl").read_text().splitlines()]
     rows.sort(key=lambda row: -len(row["name"]) - len(row["category"]))
     shop = [
         PromptItem(
