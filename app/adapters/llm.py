@@ -234,15 +234,33 @@ class LiteLlmClient:
     async def _attempt(self, received: Received, call: ModelCall, left_s: float) -> Ending:
         """One attempt within the time left. A task of its own: libraries swallow cancellations and raise anything."""
         task = asyncio.create_task(self._receive(received, call))
+        over = asyncio.create_task(received.over.wait())
         try:
-            await asyncio.wait({task}, timeout=max(0.0, left_s))
-            if not task.done():
-                return Ending("timeout")
-            return ending_of(received, task.exception(), model=self.model)
+            await asyncio.wait({task, over}, timeout=max(0.0, left_s), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return ending_of(received, task.exception(), model=self.model)
+            if received.over.is_set():
+                self._leave(task)
+                return ending_of(received, None, model=self.model)
+            return Ending("timeout")
         finally:
-            if not task.done():
+            over.cancel()
+            if not task.done() and not received.over.is_set():
                 task.cancel()
                 await asyncio.wait({task}, timeout=_CLEAN_UP_S)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        """Gives litellm a second to finish what changes nothing any more; that gives the connection back."""
+        self._running.add(task)
+        limit = asyncio.get_running_loop().call_later(_CLEAN_UP_S, task.cancel)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._running.discard(task)
+            limit.cancel()
+            if not task.cancelled():
+                task.exception()  # whatever it is, the reply is complete
+
+        task.add_done_callback(ended)
 
     async def _receive(self, received: Received, call: ModelCall) -> None:
         await receive(await self._connected(), call, received, self._pace.clock)

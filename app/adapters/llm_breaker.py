@@ -1,7 +1,7 @@
 """When not to call a model: circuit breaker, cool-down after 429, and the budget for retries.
 
-An own breaker in place of a library: the ones that exist count consecutive failures (a provider that fails every
-second call never opens them), read the real clock, or wrap the call, which here is a stream that outlives its caller.
+An own breaker in place of a library: it must count a share of failures (a provider that fails every second call must
+open it), take a clock from outside, and learn how a call ended long after the caller has left. That is 40 lines.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 import ssl
 from collections.abc import Callable
@@ -19,6 +21,7 @@ RETRYABLE_STATUS = frozenset({500, 502, 503, 504, 529})
 CONFIGURATION_STATUS = frozenset({400, 401, 402, 403, 404, 405, 413, 422})
 _USAGE = re.compile(rb'"(?:usage|usageMetadata|prompt_eval_count)"\s*:\s*[{\d]')
 _MAX_CHAIN = 8
+_DECODER = json.JSONDecoder()
 
 
 @dataclass(slots=True)
@@ -30,6 +33,15 @@ class Received:
     first_at: float | None = None  # on the client's clock
     finish: str | None = None  # as litellm tells it
     reported: Reported | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # all that matters is here; litellm may go on
+
+    def look(self) -> None:
+        """Sets `over` once finish reason, usage and end of an OpenAI stream are here.
+
+        litellm then goes on for 10 to 20 ms, adding up in a thread what the wire has told already.
+        """
+        if self.finish is not None and self.wire.done and wire_usage(self.wire) is not None:
+            self.over.set()
 
     @property
     def text(self) -> str:
@@ -49,9 +61,12 @@ class Ending:
 async def receive(connection: Connection, call: ModelCall, received: Received, clock: Callable[[], float]) -> None:
     """Makes one attempt and fills `received`. Raises whatever litellm raises; connections are always given back."""
     token = CURRENT.set(received.wire)
+    received.wire.on_bytes = received.look
     try:
         async for chunk in await connection.stream(call):
             _take(chunk, received, clock)
+            if received.finish is not None:
+                received.look()
     finally:
         CURRENT.reset(token)
         await received.wire.close()
@@ -76,8 +91,27 @@ def _take(chunk: Any, received: Received, clock: Callable[[], float]) -> None:
         )
 
 
+def wire_usage(wire: WireFacts) -> Reported | None:
+    """The last usage of an OpenAI stream, as it was sent; None for other protocols."""
+    at = wire.body.rfind(b'"usage":')  # in content the quotes would be escaped
+    if at < 0:
+        return None
+    text = bytes(wire.body[at + len(b'"usage":') :]).decode("utf-8", "replace").lstrip()
+    try:
+        usage, _ = _DECODER.raw_decode(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(usage, dict) or "prompt_tokens" not in usage or "completion_tokens" not in usage:
+        return None
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Reported(usage["prompt_tokens"], usage["completion_tokens"], cached)
+
+
 def reported_usage(received: Received) -> Reported | None:
     """The provider's figures; None when it sent none, whatever litellm made up in their place."""
+    if received.reported is None:
+        return wire_usage(received.wire)
     return received.reported if _USAGE.search(received.wire.body) else None
 
 

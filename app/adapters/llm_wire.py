@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,7 +27,9 @@ _END = re.compile(
 )
 _REFUSAL = re.compile(rb'"refusal"\s*:\s*"[^"]')
 _MODEL = re.compile(rb'"model(?:Version)?"\s*:\s*"([^"\\]{1,120})"')
+_DONE = re.compile(rb"^data:\s*\[DONE\]", re.MULTILINE)
 _HEAD_BYTES = 8192
+_TAIL_BYTES = 64
 _DECODED_STEP = 32 * 1024
 
 
@@ -45,11 +47,17 @@ class WireFacts:
     fault: WireFault | None = None
     body: bytearray = field(default_factory=bytearray)  # decoded, at most MAX_BYTES
     streams: list[httpx.AsyncByteStream] = field(default_factory=list)
+    on_bytes: Callable[[], None] | None = None  # called after each piece of the body
 
     @property
     def ended(self) -> bool:
         """Whether the provider said that its reply was over. A stream that just stops was cut."""
         return _END.search(self.body) is not None
+
+    @property
+    def done(self) -> bool:
+        """Whether the last event of an OpenAI stream is here."""
+        return _DONE.search(self.body, max(0, len(self.body) - _TAIL_BYTES)) is not None
 
     @property
     def refused(self) -> bool:
@@ -142,6 +150,8 @@ class _CappedStream(httpx.AsyncByteStream):
                 if len(self._facts.body) + len(piece) > MAX_BYTES:
                     self._stop("too_large")
                 self._facts.body += piece
+                if self._facts.on_bytes is not None:
+                    self._facts.on_bytes()
                 yield piece
 
     def _decoded(self, chunk: bytes) -> list[bytes]:

@@ -125,6 +125,28 @@ async def test_a_total_limit_holds_whatever_drips_in(make_client: MakeClient, fa
         assert reply.usage.input_tokens > 100
 
 
+async def test_a_connection_that_stays_open_keeps_nobody_waiting(make_client: MakeClient) -> None:
+    """The reply is over at its last event, whenever the provider closes; what is left of the call ends in a second."""
+
+    async def lingering(writer: Writer) -> None:
+        writer.write(HEAD + b"\r\n" + good_reply())
+        await silence(writer)
+
+    async with provider(lingering) as base:
+        client = make_client(api_base=base)
+        await client.warm({"reply": SCHEMA})
+        before = asyncio.all_tasks()
+        began = time.monotonic()
+        reply = await ask(client)
+        assert (reply.outcome, reply.text, reply.usage.input_tokens) == ("complete", REPLY, 200)
+        assert time.monotonic() - began < 0.9
+        assert client.refusal() is None
+        await client.close()
+        assert time.monotonic() - began < 3.0
+        mine = {task for task in asyncio.all_tasks() if "serve" not in task.get_coro().__qualname__}
+        assert mine - before == set()
+
+
 async def test_a_gzip_bomb_is_stopped_before_it_grows(make_client: MakeClient) -> None:
     """200 MB in 200 KB: refused at 256 KB, with less than 20 MB of memory."""
     bomb = gzip.compress(b" " * 200_000_000, 9)

@@ -216,7 +216,7 @@ async def test_utf8_and_events_split_anywhere_are_put_together(make_client: Make
         (10**12, 10**12, 0, True),
         (0, 0, 0, True),
         (1, 8, 0, True),
-        ("200", 8, 0, False),
+        ("200", 8, 0, True),
         (200, 8, 10**12, False),
     ],
 )
