@@ -81,6 +81,7 @@ class Application:
     rules: Rules
     keeper: ShelfKeeper
     slates: SlateWriter
+    parts: ServiceParts  # what `service` is made of
     service: RecommendationService
     pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
     model: ModelParts | None  # None: no model is configured
@@ -146,6 +147,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         data_dir=settings.data_dir,
         embedder_key=key,
         rules=rules,
+        sensitivity=reasons.sensitivity,
         clock=clock,
         check=lambda snapshot: refuse_dangling(rules, snapshot),
     )
@@ -155,20 +157,18 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
     model = open_model(settings, pools[0]) if settings.llm_model else None
-    service = RecommendationService(
-        ServiceParts(
-            store=store,
-            finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
-            served=keeper.served,
-            reasons=reasons,
-            slates=slates,
-            clock=clock,
-            requests=pools[0],
-            currency=settings.currency,
-            rerank=None if model is None else model.stage,
-        )
+    parts = ServiceParts(
+        store=store,
+        finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
+        served=keeper.served,
+        reasons=reasons,
+        slates=slates,
+        clock=clock,
+        requests=pools[0],
+        currency=settings.currency,
+        rerank=None if model is None else model.stage,
     )
-    return Application(settings, store, clock, rules, keeper, slates, service, pools, model)
+    return Application(settings, store, clock, rules, keeper, slates, parts, RecommendationService(parts), pools, model)
 
 
 def open_model(settings: Settings, pool: Executor) -> ModelParts:

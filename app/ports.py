@@ -221,6 +221,7 @@ class BaselineModel(Protocol):
     version: str
     product_ids: tuple[str, ...]  # column order of every array below
     half_life_scale: float  # factor on the half-lives of rules/scoring.yaml that training chose
+    trained_until: float | None  # newest interaction it has seen, epoch seconds; None without any
 
     def scores(self, columns: IntArray, weights: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
         """One score per product for each personal source ("ease", "item_item", "als"), from a history.

@@ -59,6 +59,9 @@ _FALLBACK_OF: Mapping[str, FallbackReason] = {
 }
 """Call outcome → why the baseline was served although a call was made."""
 
+_UNUSABLE = frozenset({"refused", "malformed", "too_large"})
+"""Outcomes of which no part counts, however well it begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -278,6 +281,11 @@ class RerankStage:
         if plan.key not in self._flights and self._client.refusal() is None:
             self._later(again())
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call is running or what it cost is still to be written down."""
+        return bool(self._flights or self._tasks)
+
     async def close(self) -> None:
         """Waits for running calls (at most 8 s) and for what they write."""
         await self._client.close()
@@ -342,7 +350,7 @@ class RerankStage:
             prompt_version=self._prompt.id,
             usage=None if reply is None else reply.usage,
         )
-        if not read.valid:
+        if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
             return common
         complete = read.complete_order
         return replace(

@@ -6,6 +6,7 @@ The base is immutable and swapped as a whole; a changed product is applied to a 
 
 from __future__ import annotations
 
+import stat
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from app.finder import Served
 from app.pipeline.columns import with_changes
 from app.pipeline.rules import CompiledRules
 from app.pipeline.rules_schema import Rules
+from app.pipeline.sensitivity import Sensitivity, sensitive_rows
 from app.pipeline.shelf import build_shelf
 from app.ports import BaselineModel, ShopStore, VectorIndex
 
@@ -51,6 +53,7 @@ class ShelfKeeper:
         data_dir: Path,
         embedder_key: str | None,
         rules: Rules,
+        sensitivity: Sensitivity,
         clock: RefreshingClock,
         check: Callable[[Snapshot], None],
     ) -> None:
@@ -58,6 +61,8 @@ class ShelfKeeper:
         self._data_dir = data_dir
         self._key = embedder_key
         self._rules = rules
+        self._sensitivity = sensitivity
+        self._known_names: dict[str, bool] = {}
         self._clock = clock
         self._check = check
         self._problems: dict[str, str] = {}
@@ -67,7 +72,7 @@ class ShelfKeeper:
         self._vectors: ItemVectors | None = None
         self._index: VectorIndex | None = None
         self._words: Bm25Index | None = None
-        self._seen: tuple[str | None, str | None, str | None] = (None, None, None)
+        self._seen: tuple[str, str, str] = ("", "", "")
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -157,21 +162,27 @@ class ShelfKeeper:
         if self._snapshot is None:
             return
         shelf = build_shelf(self._snapshot, self._model, self._vectors)
-        rules = CompiledRules(self._rules, self._snapshot)
+        sensitive = sensitive_rows(self._snapshot, self._sensitivity, self._known_names)
+        rules = CompiledRules(self._rules, self._snapshot, sensitive)
         self._served = Served(shelf=shelf, rules=rules, index=self._index, words=self._words)
 
-    def _pointers(self) -> tuple[str | None, str | None, str | None]:
-        vectors = None if self._key is None else generations.pointed_to(vectors_folder(self._data_dir, self._key))
+    def _pointers(self) -> tuple[str, str, str]:
+        """What tells that a part must be opened again: another current version, or files that changed under us."""
+        models = self._data_dir / "models"
+        version = current_version(models)
+        vectors = self._data_dir if self._key is None else vectors_folder(self._data_dir, self._key)
+        words = lexical_folder(self._data_dir)
         return (
-            current_version(self._data_dir / "models"),
-            vectors,
-            generations.pointed_to(lexical_folder(self._data_dir)),
+            f"{version} {_stamps(models / version)}" if version else "",
+            f"{generations.pointed_to(vectors)} {_stamps(vectors)}" if self._key is not None else "",
+            f"{generations.pointed_to(words)} {_stamps(words)}",
         )
 
     def _open_model(self) -> None:
         try:
             model = load_current(self._data_dir / "models")
         except ModelUnavailable as error:
+            self._model = None  # what is still mapped may be what was damaged
             self._report("baseline", str(error))
             return
         self._model = model
@@ -187,6 +198,7 @@ class ShelfKeeper:
         try:
             vectors = open_item_vectors(self._data_dir, self._key)
         except IndexUnavailable as error:
+            self._vectors = None
             self._report("vectors", str(error))
             return
         self._vectors = vectors
@@ -218,8 +230,30 @@ class ShelfKeeper:
             self._words = Bm25Index.open(self._data_dir)
             self._problems.pop("words", None)
         except IndexUnavailable as error:
+            self._words = None
             self._report("words", str(error))
 
     def _report(self, part: str, problem: str) -> None:
         self._problems[part] = problem
         log.warning("degraded", part=part, reason=problem)
+
+
+def _stamps(folder: Path) -> int:
+    """A number that changes when a file of the folder or of a folder in it is written, added or removed."""
+    seen = []
+    for root in (folder, *(entry for entry in _entries(folder) if entry.is_dir())):
+        for entry in _entries(root):
+            try:
+                status = entry.stat()
+            except FileNotFoundError:
+                continue  # pruned while we looked
+            if stat.S_ISREG(status.st_mode):
+                seen.append((entry.name, status.st_mtime_ns, status.st_size))
+    return hash(tuple(sorted(seen)))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return [entry for entry in folder.iterdir() if entry.name != "lock"]
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -71,7 +71,7 @@ class Snapshot:
     price_since: FloatArray
     reference_price_minor: FloatArray
     restocked_at: FloatArray
-    tag_rows: Mapping[str, IntArray]  # lower-cased tag → rows that carry it
+    tag_rows: Mapping[str, IntArray]  # lower-cased tag or attribute value (words only) → rows that carry it
 
     def __len__(self) -> int:
         return len(self.product_ids)

@@ -22,6 +22,8 @@ _FLOATS = (
     "reference_price_minor",
     "restocked_at",
 )
+LABEL_MAX = 40
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 _SEASON_BIT = {name: 1 << bit for bit, name in enumerate(SEASONS)}
 
@@ -38,7 +40,7 @@ def snapshot_of(products: Iterable[Product], sequence: int) -> Snapshot:
         category=[p.category for p in given],
         brand=[p.brand for p in given],
         seasons=[p.seasons for p in given],
-        tags=[p.tags for p in given],
+        labels=[labels_of(p.tags, p.attributes) for p in given],
         **{name: [getattr(p, name) for p in given] for name in _FLOATS},
     )
 
@@ -61,7 +63,7 @@ def assemble(
     price_since: Sequence[float | None],
     reference_price_minor: Sequence[float | None],
     restocked_at: Sequence[float | None],
-    tags: Sequence[Sequence[str]],
+    labels: Sequence[Sequence[str]],
 ) -> Snapshot:
     """A snapshot from one sequence per column, all of the same length; None stands for unknown.
 
@@ -90,7 +92,7 @@ def assemble(
         price_since=_floats(price_since),
         reference_price_minor=_floats(reference_price_minor),
         restocked_at=_floats(restocked_at),
-        tag_rows=_tag_rows(tags),
+        tag_rows=_tag_rows(labels),
     )
 
 
@@ -143,7 +145,7 @@ def with_changes(
         brand=_scatter(snapshot.brand, total, rows, brand_codes),
         brands=brand_names,
         season_mask=_scatter(snapshot.season_mask, total, rows, masks),
-        tag_rows=_retagged(snapshot.tag_rows, rows, [p.tags for p in products], total),
+        tag_rows=_retagged(snapshot.tag_rows, rows, [labels_of(p.tags, p.attributes) for p in products], total),
         **{name: _scatter(getattr(snapshot, name), total, rows, values) for name, values in floats.items()},
     )
 
@@ -178,6 +180,13 @@ def _codes(values: Sequence[str | None], known: Mapping[str, int]) -> tuple[IntA
     numbers = dict(known)
     codes = [-1 if value is None else numbers.setdefault(value, len(numbers)) for value in values]
     return np.asarray(codes, dtype=np.int32), tuple(numbers)
+
+
+def labels_of(tags: Iterable[str], attributes: Mapping[str, str | Sequence[str]]) -> tuple[str, ...]:
+    """What a shopper may name a product by: its tags and the values of its attributes, figures and long texts not."""
+    values = [v for value in attributes.values() for v in ((value,) if isinstance(value, str) else value)]
+    words = (v for v in values if len(v) <= LABEL_MAX and not any(c.isdigit() for c in v) and v.strip())
+    return tuple(dict.fromkeys([*tags, *words]))
 
 
 def _tag_rows(tags: Sequence[Sequence[str]]) -> dict[str, IntArray]:

@@ -17,7 +17,7 @@ from app.pipeline.reasons_schema import KINDS, ReasonConfig
 _KIND_ORDER = {kind: place for place, kind in enumerate(KINDS)}
 
 
-def collect_evidence(  # noqa: PLR0917 - six plain inputs, called in one place
+def collect_evidence(
     item: Product,
     row: int,
     facts: ItemFacts,

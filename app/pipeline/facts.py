@@ -28,6 +28,8 @@ from app.pipeline.sensitivity import Sensitivity
 from app.pipeline.shelf import Shelf
 
 TREND_WINDOW_DAYS = 7
+TREND_VALID_S = 86_400.0
+"""How long after the newest interaction of the training data its trend may still be called that of the last days."""
 PARTNERS_ASKED = 20
 HISTORY_CITED = 50
 """The heaviest products of a history that a reason may name."""
@@ -91,11 +93,12 @@ def item_facts(
     profile: Profile,
     records: Records,
     promotions: Sequence[Promotion],
+    now: float,
 ) -> ItemFacts:
-    """What is known about one item beyond its record."""
+    """What is known about one item beyond its record, at `now` (epoch seconds)."""
     return ItemFacts(
         category_price=_category_price(row, shelf),
-        trend=_trend(row, shelf),
+        trend=_trend(row, shelf, now),
         partners=_partners(row, shelf, query, profile, records),
         promotions=tuple(_active(promotion) for promotion in promotions),
     )
@@ -133,7 +136,10 @@ def _category_price(row: int, shelf: Shelf) -> CategoryPrice | None:
     )
 
 
-def _trend(row: int, shelf: Shelf) -> TrendRank | None:
+def _trend(row: int, shelf: Shelf, now: float) -> TrendRank | None:
+    until = None if shelf.model is None else shelf.model.trained_until
+    if until is None or now - until > TREND_VALID_S:
+        return None
     code = int(shelf.snapshot.category[row])
     rank = int(shelf.trend_rank[row])
     group = shelf.prices.get(code)

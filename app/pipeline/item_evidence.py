@@ -51,6 +51,7 @@ def evidence_of_rows(scene: Scene, rows: Sequence[int]) -> list[tuple[Product, t
             profile=profile,
             records=records,
             promotions=scene.rules.promotions(row, scene.now, profile.preferences.segments),
+            now=scene.now,
         )
         found.append((product, collect_evidence(product, number, facts, shopper, request, scene.config)))
     return found

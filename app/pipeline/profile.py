@@ -121,10 +121,10 @@ def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
 
 
 def _dismissed(seen: Sequence[tuple[Interaction, int]]) -> IntArray:
-    """Rows that the shopper dismissed and has not bought or put into the cart since."""
+    """Rows that the shopper dismissed or gave back, and has not bought, saved or put into the cart since."""
     dismissed: set[int] = set()
     for interaction, row in sorted(seen, key=lambda pair: pair[0].timestamp):
-        if interaction.kind is EventKind.DISMISS:
+        if interaction.kind in {EventKind.DISMISS, EventKind.REFUND}:
             dismissed.add(row)
         elif interaction.kind in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST}:
             dismissed.discard(row)

@@ -18,7 +18,7 @@ from app.domain.ranking import Evidence
 from app.pipeline import proof_claims
 from app.pipeline.proof_facts import Backing, Name, OwnWords, backing_of, own_words
 from app.pipeline.proof_numbers import mentions
-from app.pipeline.proof_quantities import places, rank_of, stated
+from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
 from app.pipeline.proof_text import Resolved, Token, forms, markup_in, mended, resolve_citations, tokens_of, word_set
 from app.pipeline.reasons_schema import ReasonConfig
 
@@ -53,8 +53,8 @@ _NAME_ARTICLES = word_set("the a an that this your")
 _SUBJECT_VERBS = word_set("is has was cost costs comes gets holds scores sits fits matches ranks carries stays")
 _SOFT = word_set("good nice solid sensible great natural handy close simple fine")
 _SOFT_NOUNS = word_set("match fit choice option pick find addition companion way item product")
-_PLAIN_AFTER = frozenset({("pair", "a"), ("offer", "on"), ("well", "as"), ("more", "one")})
-_PLAIN_BEFORE = frozenset({("pair", "of")})
+_PLAIN_AFTER = frozenset({("offer", "on"), ("well", "as"), ("more", "one"), ("far", "so")})
+_PLAIN_BEFORE = frozenset({("offered", "in"), ("ordered", "again")})
 _TAIL_VERBS = word_set("in on also from by often yours")
 
 
@@ -172,6 +172,8 @@ class _Check:
         while length < len(words) and i + length < len(self.tokens) and self.tokens[i + length].word == words[length]:
             length += 1
         whole = length == len(name.words)
+        if length == 1 and self.tokens[i].figure and not (i and self.covered[i - 1] == 3):
+            return
         if length < 2 and not whole and not self._introduced(i):
             return
         if name.deed is not None and not whole and not self._introduced(i):
@@ -230,6 +232,13 @@ class _Check:
                 self.telling = True
             for k in range(mention.start, mention.end):
                 self.figures[k] = 1
+            if result.own and mention.end < len(self.tokens) and self.tokens[mention.end].text in UNIT_WORDS:
+                self.figures[mention.end] = 1
+        for i in range(len(self.tokens)):
+            wrong = None if self.figures[i] or self.covered[i] else wrong_month(self.tokens, i, self.backing)
+            if wrong:
+                self._fail("uncited_number", self.tokens[i].text)
+            self.figures[i] = self.figures[i] or int(wrong is not None)
         for i, place in places(self.tokens):
             held = rank_of(self.backing, place)
             if held is not None:
@@ -335,6 +344,14 @@ class _Check:
         before = self.tokens[i - 1].text if i else ""
         after = self.tokens[i + 1].text if i + 1 < len(self.tokens) else ""
         if (word, before) in _PLAIN_AFTER or (word, after) in _PLAIN_BEFORE:
+            return True
+        if word == "pair" and after not in ("with", "well"):
+            return True
+        if word == "down" and after == "to" and any(self.figures[i + 2 : i + 4]):
+            return "discount" not in self.backing.kinds
+        if word == "free" and self.covered[i] and self.tokens[i].glued:
+            return True  # "fragrance-free" of the item's own record
+        if word == "more" and before in ("is", "some") and after in self.own.telling:
             return True
         if word in self.own.telling and any(t.figure for t in self.tokens[max(i - 2, 0) : i + 3]):
             return True  # "4 mm drop": an attribute's own word beside its figure

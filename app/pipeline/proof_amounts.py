@@ -48,11 +48,17 @@ def amount_of(tokens: Sequence[Token], mention: Mention, backing: Backing, curre
 def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[str], bool]:
     """Which figures of a fact an amount may be here, and whether it may bound the price from above."""
     after = after_of(tokens, mention.end, 7)
+    if mention.start and tokens[mention.start - 1].text == "your" and tokens[mention.start].stop == 0:
+        return frozenset({"budget"}), False  # "of your 50 EUR"
     if after:
         first = after[0]
         halved = first.text == "less" and len(after) > 2 and after[2].text == "half"
         if first.stop == 0 and not halved:
-            if first.text in DIFFERENCE or (first.text == "to" and len(after) > 1 and after[1].text == "spare"):
+            if (
+                after[0].text == "down"
+                or first.text in DIFFERENCE
+                or (first.text == "to" and len(after) > 1 and after[1].text == "spare")
+            ):
                 return _difference(after), False
             if first.text == "within":
                 return frozenset(), False
@@ -63,7 +69,12 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
             if first.text == "price":
                 return frozenset({"price"}), False
     roles, bound = _money_roles_before(tokens, mention.start)
-    if after and after[0].text == "of" and after[0].stop == 0 and any(t.word == "budget" for t in after):
+    if (
+        after
+        and after[0].text == "of"
+        and after[0].stop == 0
+        and any(t.word in LIMITS or t.text == "your" for t in after)
+    ):
         return (roles if "price" in roles and not roles & _DISTANCES else frozenset({"under"})), False
     return roles or frozenset({"price"}), bound
 
@@ -84,8 +95,10 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
         if following.stop == 2 or (following.stop == 1 and steps) or steps >= 4:
             break
         word = token.text
-        if word == "your" and i == start - 1:
-            return frozenset({"budget"}), False  # "of your 50 EUR"
+        if word == "was" and i == start - 1:
+            return frozenset({"reference"}), False  # "where it was 75.90"
+        if word == "one" and i and tokens[i - 1].text == "this":
+            continue  # "this one's 39.90"
         if word in _SKIPPED or word in ("exactly", "about", "recent"):
             continue
         steps += 1
@@ -103,8 +116,11 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
             return _BASES, word != "within"
         if word in _BELOW:
             return _BASES, False
-        if word == "price" and i and tokens[i - 1].text == "lowest":
-            return frozenset({"reference"}), False
+        if word == "price":
+            near = [t.text for t in tokens[max(i - 3, 0) : i]]
+            return frozenset({"reference" if "lowest" in near else "median" if "median" in near else "price"}), False
+        if word == "than" and i and tokens[i - 1].text == "more":
+            return frozenset({"price"}), False  # "two thirds cost more than this one's 39.90"
         if word in _AT:
             return frozenset({"price"}), False
         if token.figure or token.sign:

@@ -14,10 +14,12 @@ INVERTED = word_set(
     "above beyond exceed exceeds exceeding exceeded higher highest pricier priciest dearer costlier worse worst bigger "
     "longer larger faster stronger lighter rose risen raised increased outsells outperforms beats greater heavier"
 )
-_DETERMINERS = word_set("the a an your our its their of this that my")
+_FROM = word_set("below under than from against off was")
+_FRACTIONS = word_set("% percent cent quarters thirds fifths half three four five six seven eight nine ten")
+_DETERMINERS = word_set("previous usual the a an your our its their of this that my")
 _BUDGETS = word_set("budget limit ceiling maximum allowance")
 _CHEAPER = word_set("cheaper less lower undercut undercuts")
-_QUICKER = word_set("faster more quicker fast")
+_QUICKER = word_set("faster more quicker fast quickly")
 _FAR = frozenset({"under", "below", "within", "inside"})
 _RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
 _DEEDS: dict[str, Deed] = {
@@ -99,7 +101,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "expensive":
             return "" if before in ("least", "less") or _rest_is_subject(tokens, i) else "wrong_comparative"
         case "lowest" | "cheapest" | "least" | "low":
-            return _lowest(word, backing, following, before)
+            return _lowest(tokens, i, backing, following, before)
         case "none":
             return "" if denied(tokens, i, backing) else "negation"
         case "half":
@@ -108,7 +110,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
             percent = backing.number("price_vs_category", "percent") or 0
             ok = before == "than" and (percent > 50 or backing.standing() == "lowest")
             return "" if ok else "superlative"
-        case "faster" | "quicker" | "fast":
+        case "faster" | "quicker" | "fast" | "quickly":
             return "" if _outpaced(tokens, i, backing) else "wrong_comparative"
         case "fastest" if _figure_at(figures, i - 1) and i:
             return ""
@@ -128,7 +130,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
                 return ""
             ok = "low_stock" in backing.kinds and (
                 _figure_at(figures, i + 1)
-                or any(t.text in ("few", "left", "remain", "remains", "remaining") for t in following[:3])
+                or any(t.text in ("few", "handful", "left", "remain", "remains", "remaining") for t in following[:6])
             )
             return "" if ok else "stock"
         case "everything" | "all":
@@ -185,7 +187,8 @@ def _role_cited(following: Sequence[Token], backing: Backing) -> bool:
 
 def _comparative(tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token]) -> str:
     """less, lower, cheaper: of this item, so what it is compared with follows; or "none … costs less"."""
-    if following and following[0].stop == 0 and following[0].text in ("than", "expensive"):
+    told = [t.text for t in following[:2]]
+    if following and following[0].stop == 0 and (told[0] in ("than", "expensive") or told == ["price", "than"]):
         return ""
     if backing.standing() == "lowest" and any(t.text in ("none", "no", "nothing") for t in tokens[:i]):
         return ""
@@ -193,6 +196,8 @@ def _comparative(tokens: Sequence[Token], i: int, backing: Backing, following: S
 
 
 def _than(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequence[int], following: Sequence[Token]) -> str:
+    if i and tokens[i - 1].text == "more" and following and following[0].text in ("this", "these", "it"):
+        return "" if _rest_is_subject(tokens, i - 1) else "wrong_comparative"
     if _figure_at(figures, i) or _figure_at(figures, i + 1):
         return ""
     for step, token in enumerate(following[:5], start=1):
@@ -215,7 +220,7 @@ def _more(tokens: Sequence[Token], i: int, backing: Backing, before: str, nxt: s
     if _outpaced(tokens, i, backing):
         return ""
     if before in ("cost", "costs") or nxt == "expensive":
-        return "" if _rest_is_subject(tokens, i) and nxt != "than" else "wrong_comparative"
+        return "" if _rest_is_subject(tokens, i) else "wrong_comparative"
     return "wrong_comparative"
 
 
@@ -224,7 +229,7 @@ def _rest_is_subject(tokens: Sequence[Token], i: int) -> bool:
     for token in reversed(tokens[:i]):
         if token.text == "than" or token.stop == 2:
             return False
-        if token.text in ("%", "percent", "cent", "quarters", "thirds", "four", "half"):
+        if token.text in _FRACTIONS:
             return True
     return False
 
@@ -263,12 +268,14 @@ def wrong_kinship(
     return ""
 
 
-def _lowest(word: str, backing: Backing, following: Sequence[Token], before: str) -> str:
+def _lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token], before: str) -> str:
+    word = tokens[i].text
     if word == "least" and (before == "at" or not following or following[0].text != "expensive"):
         return "superlative"
     if word != "low" and backing.standing() == "lowest":
         return ""
-    if "discount" in backing.kinds and word in ("lowest", "low"):
+    compared = any(t.text in _FROM for t in tokens[max(i - 8, 0) : i])  # the price is below the lowest one, not it
+    if "discount" in backing.kinds and word in ("lowest", "low") and compared:
         ahead = [t.text for t in following]
         if word == "low" or any(w in ahead for w in ("day", "days", "month", "before")):
             return "" if word != "low" or before in ("day", "days", "month", "recent", "previous") else "unknown_word"

@@ -62,6 +62,12 @@ _PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
 _OF_WHAT = word_set("of off less below under cheaper lower")
 _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("just", "under"), "nearly"),
+    (("slightly", "under"), "nearly"),
+    (("little", "under"), "nearly"),
+    (("slightly", "over"), "more"),
+    (("little", "over"), "more"),
+    (("little", "more", "than"), "more"),
+    (("well", "over"), "more"),
     (("just", "below"), "nearly"),
     (("just", "over"), "more"),
     (("more", "than"), "more"),
@@ -76,6 +82,9 @@ _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("almost",), "nearly"),
     (("over",), "over"),
 )
+_HEDGES_BY_END = {
+    end: tuple((words, hedge) for words, hedge in _HEDGES if words[-1] == end) for end in {w[-1] for w, _ in _HEDGES}
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,26 +172,42 @@ def mentions(tokens: Sequence[Token], currency: str) -> Iterator[Mention | int]:
 
 def _fraction(tokens: Sequence[Token], i: int) -> Mention | None:
     """ "a fifth less", "three quarters of", "three in four", "just over half of": n is in hundredths of a percent."""
-    count, j = _SMALL.get(tokens[i].text, 1 if tokens[i].text == "a" else None), i + 1
-    if tokens[i].text == "half":
-        start = _hedge(tokens, i)[1]
+    word = tokens[i].text
+    count, j = _SMALL.get(word, 1 if word == "a" else None), i + 1
+    if not count and word != "half":
+        return None
+    hedge, start = _hedge(tokens, i)
+    if word == "half":
         told = j < len(tokens) and tokens[j].text == "off"
         if start == i and not told:
             return None
         count, j = 1, i
     if not count or j >= len(tokens) or tokens[j].stop:
         return None
-    if tokens[j].text == "in" and j + 1 < len(tokens):
-        parts = _SMALL.get(tokens[j + 1].text, 0)
-        end = j + 2
-        if not count < parts <= 10 or end >= len(tokens) or tokens[end].text != "of":
+    parts, end = _PARTS.get(tokens[j].word, 0), j + 1
+    if parts:
+        if count >= parts or end >= len(tokens) or (tokens[end].text not in _OF_WHAT and tokens[end].stop == 0):
             return None
     else:
-        parts, end = _PARTS.get(tokens[j].word, 0), j + 1
-        if not parts or count >= parts or end >= len(tokens) or tokens[end].text not in _OF_WHAT:
+        found = _in_how_many(tokens, j)
+        if found is None or not count < found[0] <= 10:
             return None
-    hedge, start = _hedge(tokens, i)
+        parts, end = found
     return Mention(start, end, i, 10_000 * count // parts, 0, hedge, "fraction")
+
+
+def _in_how_many(tokens: Sequence[Token], j: int) -> tuple[int, int] | None:
+    """(four, one past it) of "in four", "books in four", "out of ten … cost more"."""
+    for k in range(j, min(j + 3, len(tokens) - 1)):
+        if tokens[k].stop:
+            return None
+        if tokens[k].text in ("in", "of"):
+            if tokens[k].text == "of" and (k == 0 or tokens[k - 1].text != "out"):
+                return None
+            parts = _SMALL.get(tokens[k + 1].text)
+            ahead = {t.text for t in tokens[k + 2 : k + 12]}
+            return (parts, k + 2) if parts and "more" in ahead and ahead & {"cost", "costs", "priced"} else None
+    return None
 
 
 def _spaced(tokens: Sequence[Token], i: int, j: int, n: int, decimals: int) -> tuple[int, int, int]:
@@ -259,6 +284,9 @@ def _with_unit(tokens: Sequence[Token], i: int, j: int, n: int, decimals: int, g
         after = tokens[end] if end < len(tokens) and tokens[end].stop == 0 else None
     if after is not None and after.word in _CENTS and decimals == 0:
         return _cents(tokens, i, j + 1, n, _CENTS[after.word])
+    prefix = after is not None and after.sign and j + 1 < len(tokens) and tokens[j + 1].figure and tokens[j + 1].glued
+    if prefix and not tokens[i].figure:
+        after = None  # "this one's €47.90": the sign belongs to the next figure
     if after is not None and (held := _currency(after)) is not None:
         shape, signs, end = "money", held, end + 1
         if before is not None and (other := _currency(before)) is not None:
@@ -318,7 +346,7 @@ def _hedge(tokens: Sequence[Token], start: int) -> tuple[Hedge, int]:
     if start > 1 and tokens[start - 1].text == "a" and not tokens[start - 1].stop and not tokens[start].figure:
         hedge, begin = _hedge(tokens, start - 1)  # "over a hundred"
         return (hedge, begin) if hedge else ("", start)
-    for words, hedge in _HEDGES:
+    for words, hedge in _HEDGES_BY_END.get(tokens[start - 1].text, ()):
         begin = start - len(words)
         if begin >= 0 and all(tokens[begin + k].text == word for k, word in enumerate(words)):
             return hedge, begin
@@ -328,6 +356,11 @@ def _hedge(tokens: Sequence[Token], start: int) -> tuple[Hedge, int]:
 def ordinal(token: Token) -> int | None:
     """The place that a word names: "third" → 3."""
     return _ORDINALS.get(token.text)
+
+
+def month_of(token: Token) -> int | None:
+    """The month that a word of more than three letters names: "October" → 10."""
+    return _MONTHS.get(token.text) if len(token.text) > 3 and token.text not in ("march", "mar") else None
 
 
 def within(stated: int, true: int, hedge: Hedge) -> bool:

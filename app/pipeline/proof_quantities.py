@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from app.pipeline.proof_amounts import amount_of
 from app.pipeline.proof_context import DIFFERENCE, LIMITS, Stated, after_of, found
 from app.pipeline.proof_facts import Backing, OwnWords, Quantity, Unit
-from app.pipeline.proof_numbers import Mention, ordinal, within
+from app.pipeline.proof_numbers import Mention, month_of, ordinal, within
 from app.pipeline.proof_text import Token, word_set
 
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
-_ORDERS = word_set("order time basket")
+_ORDERS = word_set("order time basket occasion")
+_DONE = word_set("bought ordered own combine paired saved viewed love loved looked recommend purchased")
 _PRODUCTS = word_set("product item option model choice alternative article other")
 _LEFT = word_set("left piece unit copy remain remains remaining stock pair available")
 _WINDOW = frozenset({"day"})
@@ -22,8 +23,23 @@ _NOUNS: tuple[tuple[Unit, frozenset[str]], ...] = (
     ("days", _WINDOW),
     ("products", _PRODUCTS),
 )
-_UNIT_WORDS = {"w": "watt", "h": "hour", "hr": "hour", "l": "litre", "liter": "litre", "lm": "lumen", "in": "inch"}
+UNIT_WORDS = {
+    "m": "metre",
+    "g": "gram",
+    "kg": "kilogram",
+    "litres": "l",
+    "grams": "g",
+    "metres": "m",
+    "w": "watt",
+    "h": "hour",
+    "hr": "hour",
+    "l": "litre",
+    "liter": "litre",
+    "lm": "lumen",
+    "in": "inch",
+}
 _MONEY_WORDS = word_set("eur usd gbp jpy euro euros dollars pounds yen")
+_GROWS = word_set("growth growing grew grow gain gains gaining trending interest rising climbing momentum")
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
 _RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
@@ -53,18 +69,26 @@ def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covere
     first = after[0].text if after and after[0].stop == 0 else ""
     roles: tuple[str, ...] = ()
     if first == "of" and any(t.word in LIMITS or t.text == "your" for t in after[:5]):
-        roles = ("share",)
+        kept = before is not None and before.text in ("leaves", "leave", "leaving", "keep", "keeps", "keeping")
+        roles = ("left_share",) if kept or (after[1:] and "left" in [t.text for t in after]) else ("share",)
     elif before is not None and before.text in ("than", "below", "under", "undercuts", "undercutting"):
         roles = ("pricier",)
     elif first == "of":
         # "75% of the products cost more": the products are the subject.
         roles = ("pricier",) if any(t.text in ("more", "pricier") for t in after) else ()
+    elif mention.shape == "fraction" and any(t.text == "more" for t in after):
+        roles = ("pricier",)
     elif first == "off":
-        roles = ("promotion", "reduction")
+        everything = len(after) > 1 and after[1].text in ("all", "every", "everything", "any", "your")
+        roles = () if everything else ("promotion", "reduction")
     elif first in ("discount", "reduction", "drop", "saving", "down"):
         roles = ("reduction", "promotion") if first == "discount" else ("reduction",)
     elif first in DIFFERENCE:
         roles = ("reduction",) if "budget" not in (t.word for t in after[:5]) else ()
+    elif before is not None and before.text == "of" and mention.start > 1:
+        # "a cut of 22%", "your student discount of 10%"
+        reduced = tokens[mention.start - 2].text in ("cut", "reduction", "drop", "discount", "saving")
+        roles = ("reduction", "promotion") if reduced else ()
     elif before is not None and before.text in ("by", "down", "save", "saves", "saving", "reduced", "dropped"):
         roles = ("reduction",)
     return _share(mention, backing, roles)
@@ -103,6 +127,8 @@ def _plain(
     if (fact := backing.terms.get(tokens[first].word)) and _searching(tokens, first):
         return Stated(fact)
     if mention.shape == "ordinal" or (before is not None and before.text in _RANKERS):
+        if not any(t.text in _GROWS for t in tokens):
+            return Stated(failure="unit")  # a rank is one by growth of interest, and says so
         return found(mention, backing, "rank", value, None, "uncited_number")
     if _is_scale(tokens, mention):
         return found(mention, backing, "scale", value, None, "unit")
@@ -122,9 +148,17 @@ def _plain(
             return own_figure
     if mention.decimals == 2 and any((t.sign and t.text in "€$£¥") or t.text in _MONEY_WORDS for t in tokens):
         return amount_of(tokens, mention, backing, currency)  # "from 62.90 to 45.90 EUR"
-    if mention.decimals == 1 and any(t.text in _RATING_NEAR for t in tokens[max(first - 6, 0) : end + 6]):
+    if (
+        mention.decimals == 1
+        and noun is None
+        and any(t.text in _RATING_NEAR for t in tokens[max(first - 6, 0) : end + 6])
+    ):
         return found(mention, backing, "rating", _tenths(mention), None, "uncited_number")
-    if noun is not None:
+    if noun == "raters" and _bought(tokens, end):
+        return Stated(failure="unit")  # shoppers who rated are not shoppers who bought
+    if value is None and noun in ("raters", "orders", "left"):
+        return Stated(failure="unit")
+    if noun is not None and _weeks(tokens, mention) is None:
         result = found(mention, backing, noun, value, None, "uncited_number")
         if noun == "left" and result.failure and not _supply(tokens, mention):
             return _word_number(tokens, mention) or result
@@ -140,6 +174,10 @@ def _plain(
         mention.start > 1 and before is not None and before.text == "to" and tokens[mention.start - 2].text == "down"
     )
     if (scarce or emptied) and not mention.hedge:
+        left = found(mention, backing, "left", value, None, "")
+        if left.fact_id:
+            return left
+    if any(t.text in ("left", "remain", "remaining") for t in tokens[max(first - 6, 0) : end + 4]):
         left = found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left
@@ -167,7 +205,7 @@ def _supply(tokens: Sequence[Token], mention: Mention) -> bool:
 
 def _is_scale(tokens: Sequence[Token], mention: Mention) -> bool:
     i = mention.start
-    if i >= 2 and tokens[i - 1].text == "of" and tokens[i - 2].text == "out":
+    if i >= 2 and tokens[i - 1].text == "of" and tokens[i - 2].text in ("out", "scale"):
         return True
     if i >= 2 and tokens[i - 1].text == "of" and tokens[i - 2].figure and len(tokens[i - 2].text) == 3:
         return True
@@ -179,7 +217,7 @@ def _rating(tokens: Sequence[Token], mention: Mention, before: Token | None) -> 
     words = [t.text for t in after if t.stop < 2]
     if words[:2] == ["out", "of"] or (words and after[0].word == "star") or words[:1] == ["/"]:
         return True
-    if words[:1] == ["of"] and mention.decimals == 1:
+    if words[:1] in (["of"], ["rating"], ["average"]) and mention.decimals == 1:
         return True
     if before is None:
         return False
@@ -218,7 +256,8 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
         return None
     i, j = mention.first, mention.end
     written = tokens[i].word if tokens[i].figure else str(mention.n)
-    near = [_UNIT_WORDS.get(t.text, t.word) for t in after_of(tokens, j, 3)]
+    near = [UNIT_WORDS.get(t.text, t.word) for t in after_of(tokens, j, 3)]
+    near += [t.word for t in after_of(tokens, j, 3)]
     near += [t.word for t in tokens[max(i - 3, 0) : i]]
     for figure, names in own.measures:
         if figure == written and any(word in names for word in near):
@@ -227,13 +266,23 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
     if i and not tokens[i - 1].sign:
         neighbours.append((tokens[i - 1].word, written))
     if j < len(tokens) and not tokens[j].sign:
-        neighbours.append((written, tokens[j].word))
+        neighbours += [(written, tokens[j].word), (written, UNIT_WORDS.get(tokens[j].text, ""))]
     return Stated(own=True) if any(pair in own.pairs for pair in neighbours) else None
 
 
 def _searching(tokens: Sequence[Token], first: int) -> bool:
     """Whether a figure is one of the words of a search: "your search for headphones 20"."""
     return any(t.text in ("search", "searched", "looking", "query") for t in tokens[max(first - 8, 0) : first + 8])
+
+
+def _bought(tokens: Sequence[Token], end: int) -> bool:
+    """Whether the people counted did something else than rate: "118 shoppers bought it"."""
+    after = after_of(tokens, end, 4)
+    for k, token in enumerate(after[:-1]):
+        if token.word in _RATERS:
+            following = after[k + 1] if after[k + 1].text not in ("who", "have", "also") else after[-1]
+            return following.text in _DONE and not following.stop
+    return False
 
 
 def _weeks(tokens: Sequence[Token], mention: Mention) -> int | None:
@@ -259,3 +308,19 @@ def places(tokens: Sequence[Token]) -> list[tuple[int, int]]:
 def rank_of(backing: Backing, place: int) -> Quantity | None:
     """The cited place in a category, when it is this one."""
     return next((q for q in backing.quantities if q.unit == "rank" and q.value == place), None)
+
+
+def wrong_month(tokens: Sequence[Token], i: int, backing: Backing) -> bool | None:
+    """Whether the month at i, written without a day, is not that of a cited day; None when it isn't a month.
+
+    Only "the end of October", "mid-October" and the like say when; a bare month is not precise enough.
+    """
+    month = month_of(tokens[i])
+    if month is None:
+        return None
+    before = {t.text for t in tokens[max(i - 3, 0) : i]}
+    first, last = (24, 31) if before & {"end", "late"} else (11, 20) if before & {"mid", "middle"} else (1, 10)
+    if first == 1 and not before & {"early", "start", "beginning"}:
+        return True
+    days = [q.value for q in backing.quantities if q.unit == "day"]
+    return not any(day // 100 == month and first <= day % 100 <= last for day in days)

@@ -163,6 +163,8 @@ def _rule_context(shelf: Shelf, query: Query, profile: Profile, context: IntArra
         # Whoever types a query gets what was asked for, wherever the box stands: caps for browsing don't apply.
         placement=query.placement if query.text is None else "search",
         segments=stored.segments,
+        # A home page that shows a pregnancy test says what somebody inferred; whoever asks for one gets it.
+        sensitive_asked=query.text is not None or bool(query.filters.categories) or len(context) > 0,
     )
 
 

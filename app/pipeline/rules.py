@@ -21,6 +21,7 @@ from app.pipeline.rules_schema import (
     FILTERS,
     IN_CART,
     REQUEST_EXCLUDE,
+    SENSITIVE,
     UNAVAILABLE,
     Avoided,
     Dismissed,
@@ -53,6 +54,7 @@ class RuleContext:
     filters: Filters = Filters()
     placement: Placement = "home"
     segments: tuple[str, ...] = ()
+    sensitive_asked: bool = False  # the request itself is about something sensitive or names what it wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,14 @@ class CompiledRules:
     then switched-off products where no in_stock rule speaks for them, then the shop's rules as the file lists them.
     """
 
-    def __init__(self, rules: Rules, snapshot: Snapshot) -> None:
+    def __init__(self, rules: Rules, snapshot: Snapshot, sensitive: BoolArray | None = None) -> None:
+        """`sensitive`: rows that no slate shows to somebody who did not ask for such a thing; None = none are."""
         self.rules = rules
         self.snapshot = snapshot
         self.codes = CatalogueCodes(snapshot)
         shop = rules.shop
         has_stock_rule = any(isinstance(rule, InStock) for rule in shop.eligibility)
-        built_in = [REQUEST_EXCLUDE, IN_CART, FILTERS] + ([] if has_stock_rule else [UNAVAILABLE])
+        built_in = [REQUEST_EXCLUDE, IN_CART, FILTERS, SENSITIVE] + ([] if has_stock_rule else [UNAVAILABLE])
         self.rule_ids: tuple[str, ...] = (*built_in, *(rule.id for rule in shop.eligibility))
         self.public_reasons: Mapping[str, PublicReason] = {
             **{rule_id: BUILT_IN[rule_id] for rule_id in built_in},
@@ -111,6 +114,7 @@ class CompiledRules:
         }
         self.not_applied = unapplied_rules(snapshot, rules)
         self._static: dict[str, BoolArray] = {}  # rule id → True where excluded
+        self._sensitive = sensitive
         self._repurchase_s: dict[str, FloatArray] = {}  # rule id → seconds per category code
         self._blank: BoolArray | None = None
         if not has_stock_rule:
@@ -141,6 +145,8 @@ class CompiledRules:
             return self._among(_rows(context.cart), at)
         if rule_id == FILTERS:
             return self._outside_filters(context.filters, at)
+        if rule_id == SENSITIVE:
+            return None if self._sensitive is None or context.sensitive_asked else self._sensitive[at]
         rule = next(r for r in self.rules.shop.eligibility if r.id == rule_id)
         match rule:
             case WithinBudget():

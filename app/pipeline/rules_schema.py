@@ -27,11 +27,13 @@ REQUEST_EXCLUDE = "request_exclude"
 IN_CART = "in_cart"
 FILTERS = "filters"
 UNAVAILABLE = "unavailable"
+SENSITIVE = "sensitive"
 BUILT_IN: Mapping[str, PublicReason] = {
     REQUEST_EXCLUDE: "not_for_you",
     IN_CART: "not_for_you",
     FILTERS: "not_for_you",
     UNAVAILABLE: "out_of_stock",
+    SENSITIVE: "shop_policy",
 }
 """Rules that always apply and that no file can switch off; their ids can't be given to other rules."""
 

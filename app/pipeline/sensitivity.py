@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.domain.catalog import Product, category_key
+import numpy as np
+
+from app.domain.catalog import BoolArray, Product, Snapshot, category_key
 from app.pipeline.seller_text import folded_words
 
 
@@ -80,3 +82,20 @@ class Sensitivity:
 def attribute_values(value: str | tuple[str, ...]) -> tuple[str, ...]:
     """The values of one attribute, however many it has."""
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def sensitive_rows(snapshot: Snapshot, sensitivity: Sensitivity, known_names: dict[str, bool]) -> BoolArray:
+    """Rows of products whose category, name, tag or attribute value is sensitive; shape (n,).
+
+    Args: known_names: verdicts on names from earlier snapshots; new ones are added, so that a change costs only itself.
+    """
+    categories = np.asarray([*(sensitivity.sensitive_category(c) for c in snapshot.categories), False], dtype=np.bool_)
+    sensitive: BoolArray = categories[snapshot.category]
+    for label, rows in snapshot.tag_rows.items():
+        if label in sensitivity.tags or sensitivity.terms.found_in(label):
+            sensitive[rows] = True
+    for name in snapshot.names:
+        if name not in known_names:
+            known_names[name] = sensitivity.terms.found_in(name)
+    named = np.fromiter((known_names[name] for name in snapshot.names), dtype=np.bool_, count=len(snapshot))
+    return sensitive | named

@@ -30,6 +30,7 @@ class BlendedBaseline:
         self.version = manifest.version
         self.product_ids = product_ids
         self.half_life_scale = manifest.parameters.half_life_scale
+        self.trained_until = manifest.window.last
         self.fell_back_from = fell_back_from  # the damaged version that this one stands in for
         self._sources = sources
         self._copurchase = copurchase

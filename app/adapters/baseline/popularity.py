@@ -14,6 +14,8 @@ TREND_DAYS = 7.0
 TREND_BEFORE_DAYS = 28.0
 TREND_PRIOR = 3.0
 """Imagined shoppers in the denominator of trend: three real ones in a week are not yet news."""
+TREND_MIN_ACTORS = 5
+"""Shoppers of the last week under which a product has no trend: a reason may say that it is one."""
 
 
 def _actor_strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:
@@ -52,13 +54,16 @@ def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float
     """How much faster a product is taken up in the last 7 days than in the 28 before; shape (n_products,), maximum 1.
 
     (recent - expected) / sqrt(recent + expected + prior), where expected is the earlier weekly rate and both count
-    distinct actors: roughly standard deviations of a Poisson difference, so small counts can't lead. Falling is 0.
+    distinct actors: roughly standard deviations of a Poisson difference, so small counts can't lead. Falling is 0, and
+    so is what fewer than TREND_MIN_ACTORS took up this week.
     """
     turn = now - TREND_DAYS * DAY_S
-    counts = []
+    counts, actors = [], []
     for start, end in ((turn, np.inf), (turn - TREND_BEFORE_DAYS * DAY_S, turn)):
         part = rows_between(log, start, end)
-        counts.append(np.asarray(_actor_strength(part, np.ones(len(part)), signals).sum(axis=0)).ravel())
+        strength = _actor_strength(part, np.ones(len(part)), signals)
+        counts.append(np.asarray(strength.sum(axis=0)).ravel())
+        actors.append(np.asarray((strength > 0).sum(axis=0)).ravel())
     recent, expected = counts[0], counts[1] * TREND_DAYS / TREND_BEFORE_DAYS
     growth = (recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)
-    return _scaled(np.maximum(0.0, growth))
+    return _scaled(np.where(actors[0] >= TREND_MIN_ACTORS, np.maximum(0.0, growth), 0.0))

@@ -21,7 +21,7 @@ from app.adapters.sql_store.product_rows import (
 )
 from app.domain.catalog import Product, Snapshot
 from app.domain.imports import PriceChange, StockChange, Written
-from app.pipeline.columns import assemble
+from app.pipeline.columns import assemble, labels_of
 
 _IDS = "(SELECT value FROM json_each(?))"  # one bound parameter however many ids there are
 _BY_ID = f"SELECT {COLUMNS} FROM products WHERE deleted = 0 AND product_id IN {_IDS}"  # noqa: S608
@@ -32,7 +32,7 @@ _UPSERT = (
 )
 _HOT = (
     "product_id, name, price_minor, cost_minor, stock, available AND NOT deleted, category, brand, created_at, "
-    "rating_value, rating_count, seasons, price_since, reference_price_minor, restocked_at, tags"
+    "rating_value, rating_count, seasons, price_since, reference_price_minor, restocked_at, tags, attributes"
 )
 
 
@@ -56,7 +56,7 @@ def load_snapshot(cursor: sqlite3.Cursor) -> Snapshot:
     """All products column-wise; the same as `snapshot_of` over all products, deleted ones included, but faster."""
     sequence = newest_sequence(cursor)
     rows = cursor.execute(f"SELECT {_HOT} FROM products ORDER BY row").fetchall()  # noqa: S608
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 16
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * 17
     parsed: dict[str, tuple[str, ...]] = {}  # few distinct lists among many products
     for text in columns[11]:
         if text not in parsed:
@@ -78,7 +78,10 @@ def load_snapshot(cursor: sqlite3.Cursor) -> Snapshot:
         price_since=columns[12],
         reference_price_minor=columns[13],
         restocked_at=columns[14],
-        tags=[() if text == "[]" else orjson.loads(text) for text in columns[15]],
+        labels=[
+            () if tags == "[]" and attributes == "{}" else labels_of(orjson.loads(tags), orjson.loads(attributes))
+            for tags, attributes in zip(columns[15], columns[16], strict=True)
+        ],
     )
 
 

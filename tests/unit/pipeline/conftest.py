@@ -25,6 +25,7 @@ class HandModel:
 
     version = "hand"
     half_life_scale = 1.0
+    trained_until = 0.0
 
     def __init__(self, product_ids: Sequence[str]) -> None:
         self.product_ids = tuple(product_ids)

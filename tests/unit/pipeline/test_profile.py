@@ -42,10 +42,11 @@ def test_sums_decayed_weights_per_product_heaviest_first(snapshot) -> None:
 
 
 def test_a_refund_takes_the_purchase_back(snapshot) -> None:
-    """A refunded product is neither owned nor liked."""
+    """A refunded product is neither owned nor liked, and does not come back by itself."""
     profile = _profile(snapshot, _did(EventKind.PURCHASE, "pan", 9), _did(EventKind.REFUND, "pan", 3))
     assert len(profile.rows) == 0
     assert profile.owned == {}
+    assert profile.dismissed.tolist() == [snapshot.row_of["pan"]]
 
 
 def test_dismissal_holds_until_the_shopper_wants_it_again(snapshot) -> None:
