@@ -17,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from app import __version__
-from app.domain.errors import ConfigurationError, ShelfwiseError
+from app.domain.errors import BadInput, ConfigurationError, ShelfwiseError
 from app.domain.imports import ImportReport
+from app.domain.ranking import MAX_ID_CHARS, MAX_QUERY_CHARS
 from app.settings import Settings
 from app.telemetry import configure_logging
 
@@ -144,6 +145,11 @@ def recommend(
     from app.domain.money import format_minor, parse_minor
     from app.domain.ranking import Query
 
+    _quieten()
+    _check_length(user, MAX_ID_CHARS, "USER")
+    if query is not None:
+        query = " ".join(query.split())
+        _check_length(query, MAX_QUERY_CHARS, "--query")
     settings = read_settings()
     minor = None if budget is None else parse_minor(budget, settings.currency)
     with _quiet_start():
@@ -178,12 +184,24 @@ def doctor() -> None:
     """Check settings, rules, data, indexes and model; say what is missing and what to do (exit code 1)."""
     from app.doctor import examine
 
+    _quieten()
     findings = examine(read_settings())
     for finding in findings:
         mark = {"ok": "[green]ok[/]     ", "note": "[cyan]note[/]   ", "problem": "[red]problem[/]"}[finding.level]
         out.print(f"{mark}  {_escaped(finding.part)}: {_escaped(finding.text)}", highlight=False)
     if any(finding.level == "problem" for finding in findings):
         raise typer.Exit(1)
+
+
+def _quieten() -> None:
+    """Hides warnings about parts that are missing or in use elsewhere: `doctor` reports them in its own words."""
+    configure_logging(style="console" if sys.stderr.isatty() else "json", level="ERROR")
+
+
+def _check_length(text: str, longest: int, field: str) -> None:
+    """Raises BadInput for a text that the API refuses too: empty or too long."""
+    if not 1 <= len(text) <= longest:
+        raise BadInput(f"{field} has {len(text):,} characters; it must have 1 to {longest}.", field=field)
 
 
 def read_settings() -> Settings:
@@ -200,11 +218,17 @@ def read_settings() -> Settings:
 
 def _import_table(report: ImportReport) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("file", "rows", "inserted", "updated", "unchanged", "duplicate", "rejected"):
+    headings = ["file", "rows", "inserted", "updated", "unchanged", "duplicate", "rejected"]
+    some_resumed = any(file.resumed for file in report.files)
+    if some_resumed:
+        headings.append("resumed")  # written by the interrupted import that this one went on with
+    for heading in headings:
         table.add_column(heading, justify="left" if heading == "file" else "right")
     for file in report.files:
         written = file.written
-        counts = (file.rows, written.inserted, written.updated, written.unchanged, written.duplicates, file.rejected)
+        counts = [file.rows, written.inserted, written.updated, written.unchanged, written.duplicates, file.rejected]
+        if some_resumed:
+            counts.append(file.resumed)
         name = f"{file.file} (imported before)" if file.skipped else file.file
         table.add_row(name, *(f"{n:,}" for n in counts))
     return table

@@ -16,7 +16,7 @@ from app.adapters.indexing import IndexReport, sync_index
 from app.adapters.rule_files import load_rules
 from app.adapters.sql_store.store import SqlStore
 from app.bootstrap import open_store
-from app.domain.errors import EmbedderUnavailable
+from app.domain.errors import BadInput, EmbedderUnavailable
 from app.ports import Progress
 from app.settings import Settings
 
@@ -64,11 +64,14 @@ def retrain(
 ) -> Retrained:
     """Embeds changed products, trains on all interactions up to AS_OF, and publishes a model that is not worse.
 
-    Raises: StoreUnavailable, ConfigurationError; IndexUnavailable when another process is indexing.
+    Raises: BadInput when there are no products; StoreUnavailable, ConfigurationError;
+            IndexUnavailable when another process is indexing.
     """
     rules = load_rules(settings.rules_dir)
     store = open_store(settings)
     try:
+        if not store.product_ids():
+            raise BadInput("There are no products; run `shelfwise import FOLDER` first.")
         index, problem = _embed(settings, store, progress) if embed else (None, "not asked for")
         started = time.perf_counter()
         log = store.interaction_log()

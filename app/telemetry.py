@@ -49,6 +49,8 @@ def configure_logging(*, level: str = "INFO", style: Literal["json", "console"] 
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.set_name(_OWN_LOGGER)
+    # Here too, not only on the root logger: a library that sets its own logger's level (bm25s: DEBUG) goes past that.
+    handler.setLevel(level)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

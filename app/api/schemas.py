@@ -29,6 +29,8 @@ from app.domain.errors import BadInput
 from app.domain.interactions import Personalization
 from app.domain.money import format_minor, parse_minor
 from app.domain.ranking import (
+    MAX_ID_CHARS,
+    MAX_QUERY_CHARS,
     EvidenceKind,
     FallbackReason,
     Placement,
@@ -73,7 +75,7 @@ def _amount(value: object) -> Decimal:
 
 
 Identifier = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control_characters)
+    str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS, strict=True), AfterValidator(_no_control_characters)
 ]
 Label = Annotated[
     str, StringConstraints(min_length=1, max_length=100, strict=True), AfterValidator(_no_control_characters)
@@ -81,7 +83,7 @@ Label = Annotated[
 SearchText = Annotated[
     str,
     BeforeValidator(_one_line),
-    StringConstraints(min_length=1, max_length=500, strict=True),
+    StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, strict=True),
     AfterValidator(_no_control_characters),
 ]
 Amount = Annotated[

@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+MAX_ID_CHARS = 200
+"""Longest id that a request may name."""
+MAX_QUERY_CHARS = 500
+"""Longest search text of a request; runs of white space count as one character."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:

@@ -89,13 +89,14 @@ def import_folder(
     Args:    consent: for shoppers of these files who have stated none (unknown ones are stored); None leaves them to
              the default. now: epoch seconds; from then on new prices and stock levels hold. rejects_dir: folder for
              <import id>.jsonl, made when needed. chunk_rows: rows per transaction.
-    Raises:  ImportRejected: a file can't be read to its end, is no file of its kind or lacks a required column;
-             nothing was written.
+    Raises:  ImportRejected: a file can't be read to its end, is no file of its kind or lacks a required column, or
+             the products file has no rows and the store no products; nothing was written.
              StoreUnavailable: the store failed; what was committed stays, the same import again goes on from there.
     """
     began = time.perf_counter()
     options = f"{currency} {consent}"
     checked = [_check(file, options, progress) for file in folder.files]
+    _refuse_empty_catalogue(checked, store)
     check_seconds = time.perf_counter() - began
     import_id = _import_id(now, checked)
     context = RowContext(currency)
@@ -138,6 +139,15 @@ def _check(file: ShopFile, options: str, progress: Progress | None) -> _Checked:
     names = column_names(file.name, file.kind, facts.columns)
     key = hashlib.sha256(f"{file.kind} {facts.sha256} {options}".encode()).hexdigest()
     return _Checked(file, facts, names, key)
+
+
+def _refuse_empty_catalogue(checked: Sequence[_Checked], store: ImportStore) -> None:
+    for item in checked:
+        if item.file.kind == "products" and item.facts.rows == 0 and not store.product_ids():
+            raise ImportRejected(
+                f"{item.file.name} has no rows, and the store has no products; export the products again. "
+                "Nothing was imported."
+            )
 
 
 def _import_id(now: float, checked: Sequence[_Checked]) -> str:

@@ -282,3 +282,22 @@ def test_folders_that_hold_nothing_to_import(folder: Path) -> None:
     (folder / "products.jsonl").write_text("x")
     with pytest.raises(ImportRejected, match=r"products\.csv and products\.jsonl"):
         open_folder(folder)
+
+
+@pytest.mark.parametrize(("name", "content"), [("products.csv", "product_id,name\n"), ("products.jsonl", "\n")])
+def test_a_shop_without_products_is_refused(folder: Path, store: SqlStore, name: str, content: str) -> None:
+    """A products file without a row and no products yet: refused like an empty file, and nothing else comes in."""
+    (folder / name).write_text(content)
+    (folder / "events.csv").write_text(GOOD_EVENTS_CSV)
+    with pytest.raises(ImportRejected, match=r"products\.(csv|jsonl)"):
+        _run(folder, store)
+    assert store.counts().events == 0
+
+
+def test_a_products_file_without_rows_changes_nothing_where_there_are_products(folder: Path, store: SqlStore) -> None:
+    """It only states no change."""
+    (folder / "products.csv").write_text("product_id,name\np,P\n")
+    _run(folder, store)
+    (folder / "products.csv").write_text("product_id,name\n")
+    assert [report.rows for report in _run(folder, store).files] == [0]
+    assert store.product_ids() == {"p"}

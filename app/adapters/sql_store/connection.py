@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,9 @@ def open_engine(url: str) -> Engine:
     except OSError as error:
         raise StoreUnavailable(f"The folder of the database {parsed.database} can't be made: {error}") from error
     event.listen(engine, "connect", _configure)
+    # On a damaged database the pool logs the trace of the rollback that fails after the statement that failed: the
+    # error itself is raised in our words, and said once.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
     return engine
 
 

@@ -186,3 +186,12 @@ leases = Table(
     Column("until", Float, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What the database remembers of itself, such as the currency of its amounts.
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", String, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from app.adapters.sql_store import catalogue, events, import_progress, shoppers, slates
 from app.adapters.sql_store.connection import cursor_of, open_engine, reading, reading_one_state, writing
+from app.adapters.sql_store.currency import check, holds_amounts, remember, remembered
 from app.adapters.sql_store.migrate import migrate
 from app.adapters.sql_store.transaction import SqlTransaction
 from app.domain.catalog import Product, Snapshot
@@ -60,12 +61,14 @@ class SqlStore:
         """The store at this URL (sqlite:///path), its schema brought up to date.
 
         Args:    consent_default: of shoppers who never chose; now: stamps preferences, consent and changes.
-        Raises:  ConfigurationError: no SQLite URL, another program's file, or one of a newer version.
+        Raises:  ConfigurationError: no SQLite URL, another program's file, one of a newer version, or amounts in
+                 another currency. A database that doesn't know its currency, but holds amounts, takes this one.
                  StoreUnavailable: damaged or not accessible; nothing was written.
         """
         engine = open_engine(url)
         try:
             migrate(engine)
+            _settle_currency(engine, currency)
         except ShelfwiseError:
             engine.dispose()
             raise
@@ -155,7 +158,7 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         """Writes that become visible and durable together at the end of the block, or not at all."""
         with self._write_lock, writing(self._engine) as connection:
-            yield SqlTransaction(cursor_of(connection))
+            yield SqlTransaction(cursor_of(connection), self.currency)
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
@@ -191,6 +194,8 @@ class SqlStore:
     def save_preferences(self, user_id: str, preferences: Preferences) -> None:
         """See ShopStore; stamped with the present where they carry no time."""
         with self._writing() as cursor:
+            if preferences.budget_minor is not None:
+                remember(cursor, self.currency)
             shoppers.save_preferences(cursor, user_id, preferences, self._now())
 
     def save_consent(self, user_id: str, consent: Consent) -> None:
@@ -217,3 +222,15 @@ class SqlStore:
     def _writing(self) -> Iterator[sqlite3.Cursor]:
         with self._write_lock, writing(self._engine) as connection:
             yield cursor_of(connection)
+
+
+def _settle_currency(engine: Engine, currency: str) -> None:
+    """Refuses another currency than the stored one; a database from before it was noted takes this one."""
+    with reading(engine) as connection:
+        cursor = cursor_of(connection)
+        stored = remembered(cursor)
+        unnoted = stored is None and holds_amounts(cursor)
+    check(stored, currency)
+    if unnoted:
+        with writing(engine) as connection:
+            remember(cursor_of(connection), currency)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from app.adapters.sql_store import catalogue, events, import_progress, shoppers
+from app.adapters.sql_store import catalogue, currency, events, import_progress, shoppers
 from app.domain.catalog import Product
 from app.domain.imports import FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.interactions import Consent, Interaction
 
 
 class SqlTransaction:
-    """Implements app.ports.StoreTransaction on one open transaction; its creator commits or rolls back."""
+    """Implements app.ports.StoreTransaction on one open transaction; its creator commits or rolls back.
 
-    def __init__(self, cursor: sqlite3.Cursor) -> None:
+    Whatever writes an amount raises ConfigurationError when the database holds amounts in another currency.
+    """
+
+    def __init__(self, cursor: sqlite3.Cursor, shop_currency: str) -> None:
         self._cursor = cursor
+        self._currency = shop_currency
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
+        self._note_currency(currency.priced_products(products))
         return catalogue.upsert(self._cursor, products, at)
 
     def delete_products(self, product_ids: Sequence[str], at: float) -> int:
@@ -27,6 +32,7 @@ class SqlTransaction:
 
     def append_price_history(self, changes: Sequence[PriceChange]) -> Written:
         """See StoreTransaction."""
+        self._note_currency(bool(changes))
         return catalogue.append_prices(self._cursor, changes)
 
     def append_stock_history(self, changes: Sequence[StockChange]) -> Written:
@@ -35,6 +41,7 @@ class SqlTransaction:
 
     def upsert_shoppers(self, given: Sequence[StatedShopper], at: float) -> Written:
         """See StoreTransaction."""
+        self._note_currency(currency.budgeted(given))
         return shoppers.upsert(self._cursor, given, at)
 
     def add_missing_shoppers(self, user_ids: Iterable[str], consent: Consent, at: float) -> int:
@@ -43,8 +50,13 @@ class SqlTransaction:
 
     def insert_events(self, given: Sequence[Interaction]) -> Written:
         """See StoreTransaction."""
+        self._note_currency(currency.priced_events(given))
         return events.insert(self._cursor, given)
 
     def save_progress(self, progress: FileProgress) -> None:
         """See StoreTransaction."""
         import_progress.save(self._cursor, progress)
+
+    def _note_currency(self, with_amounts: bool) -> None:
+        if with_amounts:
+            currency.remember(self._cursor, self._currency)

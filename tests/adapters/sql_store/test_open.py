@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import event
 
 from app.adapters.sql_store import SqlStore, connection, migrate
 from app.adapters.sql_store.schema import metadata
@@ -185,3 +186,17 @@ def test_no_acknowledged_event_is_lost_by_a_kill(tmp_path: Path, acknowledged: i
     with connection.reading(store._engine) as c:
         assert c.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
     store.close()
+
+
+def test_a_rollback_that_fails_too_logs_no_trace(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """On a damaged database the error is raised in our words; the pool doesn't print its own account of it."""
+    engine = connection.open_engine(f"sqlite:///{tmp_path}/s.db")
+
+    def fail(*_args: object) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    event.listen(engine, "reset", fail)
+    with pytest.raises(StoreUnavailable, match="nothing"), connection.reading(engine) as opened:
+        opened.exec_driver_sql("SELECT * FROM nothing")
+    engine.dispose()
+    assert caplog.records == []

@@ -65,3 +65,13 @@ def test_a_person_can_read_the_console_style(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().err
     assert "something" in shown
     assert "unimportant" not in shown
+
+
+def test_a_library_that_sets_its_own_level_is_held_to_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """bm25s puts its logger at DEBUG; its lines are hidden all the same."""
+    configure_logging(level="WARNING")
+    chatty = logging.getLogger("chatty")
+    chatty.setLevel(logging.DEBUG)
+    chatty.debug("building index")
+    chatty.warning("worth knowing")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["worth knowing"]
