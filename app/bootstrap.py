@@ -216,8 +216,18 @@ def open_model(settings: Settings, pool: Executor) -> ModelParts:
 
 
 def open_store(settings: Settings) -> SqlStore:
-    """The store that the settings name, its schema up to date; the data folder is made where it is missing."""
-    Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+    """The store that the settings name, its schema up to date; the data folder is made where it is missing.
+
+    Raises: ConfigurationError: no data folder can be made there, or the database is another program's, of a newer
+            version or in another currency. StoreUnavailable: the database can't be opened.
+    """
+    try:
+        Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The data folder {settings.data_dir} can't be made: {error.strerror}. Set SHELFWISE_DATA_DIR to a folder "
+            "that this user may write to."
+        ) from error
     return SqlStore.open(
         settings.sqlalchemy_url,
         currency=settings.currency,

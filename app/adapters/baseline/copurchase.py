@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from app.domain.catalog import IntArray
 from app.domain.interactions import KINDS, EventKind, InteractionLog
@@ -16,9 +17,11 @@ from app.ports import Progress
 COPURCHASE_KEPT = 20
 MIN_SUPPORT_ACTORS = 3
 MAX_BASKET = 100
-"""Larger baskets are left out: a wholesaler's order of 500 lines says nothing about pairs, and costs n² of them."""
+"""Larger baskets choose no pairs: a wholesaler's order of 500 lines says nothing about them, and costs n² of them. The
+orders in common that a reason states count them all the same."""
 
 _CHUNK_PAIRS = 4_000_000
+_CHUNK_ROWS = 20_000  # chosen pairs whose large baskets are compared at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Copurchase:
     """The top pairs of each product, best first; column -1 marks an unused place."""
 
     columns: IntArray  # (n_products, COPURCHASE_KEPT)
-    orders: IntArray  # the same shape: orders in common
+    orders: IntArray  # the same shape: orders in common, of any size
     lift: NDArray[np.float32]  # the same shape
 
     def bought_with(self, column: int, k: int) -> Sequence[tuple[int, int, float]]:
@@ -42,6 +45,7 @@ def fit_copurchase(log: InteractionLog, progress: Progress) -> Copurchase:
     A basket is an order, or, where orders have no id, what one actor bought on one UTC day. A pair needs
     MIN_SUPPORT_ACTORS different actors (an order without an actor counts as its own). lift = P(a, b) / (P(a) P(b))
     over baskets and must be above 1; pairs are ranked by n_ab / (expected + 1), lift shrunk for small expectations.
+    Support, lift and rank leave baskets of more than MAX_BASKET products out; the orders in common are all there are.
     """
     n = len(log.product_ids)
     basket, product, actor = _baskets(log)
@@ -55,7 +59,26 @@ def fit_copurchase(log: InteractionLog, progress: Progress) -> Copurchase:
     lifts = orders / np.maximum(expected, 1e-12)
     above = lifts > 1.0
     left, right, orders, expected, lifts = left[above], right[above], orders[above], expected[above], lifts[above]
-    return _top(n, left, right, orders=orders, lifts=lifts, rank=orders / (expected + 1.0))
+    top = _top(n, left, right, orders=orders, lifts=lifts, rank=orders / (expected + 1.0))
+    _add_large_baskets(top, basket, product, n_baskets)
+    return top
+
+
+def _add_large_baskets(top: Copurchase, basket: NDArray[np.int64], product: NDArray[np.int64], n_baskets: int) -> None:
+    """Adds the baskets above MAX_BASKET to the orders in common of the pairs that were chosen, and to no others."""
+    large = np.flatnonzero(np.bincount(basket, minlength=n_baskets) > MAX_BASKET)
+    source, place = np.nonzero(top.columns >= 0)
+    if not len(large) or not len(source):
+        return
+    lines = np.isin(basket, large)
+    ones = np.ones(int(lines.sum()), dtype=np.int32)
+    held = sparse.csr_matrix(  # (n_products, large baskets), 0 or 1: lines are unique
+        (ones, (product[lines], np.searchsorted(large, basket[lines]))), shape=(len(top.columns), len(large))
+    )
+    for begin in range(0, len(source), _CHUNK_ROWS):
+        some = slice(begin, begin + _CHUNK_ROWS)
+        left, right = held[source[some]], held[top.columns[source[some], place[some]]]
+        top.orders[source[some], place[some]] += np.asarray(left.multiply(right).sum(axis=1)).ravel()
 
 
 def _baskets(log: InteractionLog) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

@@ -78,3 +78,22 @@ def test_only_the_best_are_kept() -> None:
     assert len(model.bought_with(0, 100)) <= COPURCHASE_KEPT
     assert len(model.bought_with(5, 100)) <= 1
     assert len(model.bought_with(0, 2)) <= 2
+
+
+def test_a_large_basket_chooses_no_pair_but_counts_in_the_orders_in_common(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two orders of 150 products hold 0 and 1, one of them 1 and 2 as well: what a reason states is the truth.
+
+    Partners and lift are those without the two; products that only large baskets hold together stay apart.
+    """
+    small = together(range(4), (0, 1), 0) + together(range(4, 8), (1, 2), 10) + together(range(8, 20), (200,), 20)
+    wholesale: list[Row] = [(30, p, K.PURCHASE, 1.0, 100) for p in (0, 1, *range(3, 151))]
+    wholesale += [(31, p, K.PURCHASE, 1.0, 101) for p in (0, 1, 2, *range(3, 150))]
+    wholesale += [(31, 0, K.PURCHASE, 1.0, 101)]  # a second line of the same product is no second order
+    monkeypatch.setattr(copurchase, "_CHUNK_ROWS", 3)
+    model = fit_copurchase(log_of(small + wholesale, 201), silent)
+    assert {c: orders for c, orders, _ in model.bought_with(0, 5)} == {1: 6}
+    assert {c: orders for c, orders, _ in model.bought_with(1, 5)} == {0: 6, 2: 5}
+    assert {c: orders for c, orders, _ in model.bought_with(2, 5)} == {1: 5}
+    assert model.bought_with(3, 5) == []
+    lift = next(lift for c, _, lift in model.bought_with(0, 5) if c == 1)
+    assert lift == pytest.approx(4 / (6 * 10 / 22))
