@@ -16,7 +16,15 @@ from app.domain.catalog import IntArray
 from app.domain.errors import EmbedderUnavailable, IndexUnavailable
 from app.domain.interactions import Consent, Interaction, Shopper
 from app.domain.ranking import Query
-from app.pipeline.candidates import FloatScores, Retrieved, content_vector, context_scores, personal_scores
+from app.pipeline.candidates import (
+    QUERY_MIN_SIMILARITY,
+    FloatScores,
+    Retrieved,
+    content_vector,
+    context_scores,
+    named,
+    personal_scores,
+)
 from app.pipeline.profile import Profile, allowed_ids, build_profile
 from app.pipeline.ranker import Ranking, rank
 from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, interests_text
@@ -92,8 +100,10 @@ class Finder:
         personal = personal_scores(shelf, profile)
         around = context_scores(shelf, context)
         sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
-        near, content = _in_time(by_vector, "vector index") or (None, None)
+        near, beside, content = _in_time(by_vector, "vector index") or (None, None, None)
         words = None if by_words is None else _in_time(by_words, "word index")
+        if query.text is not None and words is None:
+            words = named(shelf, query.text, NEIGHBOURS)
         found = {name: source for name, source in (("near", near), ("words", words)) if source is not None}
         watch.lap("candidates")
         ranking = rank(
@@ -105,6 +115,7 @@ class Finder:
             asked=found if query.text is not None else None,
             personal=personal,
             around=around,
+            beside=beside,
             content=content,
             context=context,
             now=now,
@@ -114,20 +125,27 @@ class Finder:
 
     def _by_vector(
         self, served: Served, profile: Profile, query: Query, context: IntArray
-    ) -> tuple[Retrieved | None, FloatScores | None]:
-        """Nearest products to what is asked for, else to page or cart, else to the shopper; and the latter's vector."""
+    ) -> tuple[Retrieved | None, FloatScores | None, FloatScores | None]:
+        """Nearest products to what is asked for, else to page or cart, else to the shopper; and the latter two's vectors.
+
+        For a query only products that really are near it: something is nearest to nonsense, too.
+        """
         shelf = served.shelf
         interests = interests_text(profile)
         content = content_vector(shelf, profile, None if interests is None else self._vector(interests))
-        target = content
+        beside: FloatScores | None = None
+        if len(context):
+            vectors, known = shelf.item_vectors(context)
+            beside = vectors[known].mean(axis=0) if known.any() else None
+        target = beside if beside is not None else content
         if query.text is not None:
             target = self._vector(query.text)
-        elif len(context):
-            vectors, known = shelf.item_vectors(context)
-            target = vectors[known].mean(axis=0) if known.any() else content
         if served.index is None or target is None:
-            return None, content
-        return retrieved(shelf, *served.index.search(target, NEIGHBOURS)), content
+            return None, beside, content
+        ids, similarity = served.index.search(target, NEIGHBOURS)
+        if query.text is not None:
+            ids, similarity = ids[: (close := int((similarity >= QUERY_MIN_SIMILARITY).sum()))], similarity[:close]
+        return retrieved(shelf, ids, similarity), beside, content
 
     def _by_words(self, served: Served, text: str) -> Retrieved | None:
         if served.words is None:

@@ -149,7 +149,10 @@ def _seen(subject: Subject, products: Sequence[RecentProduct]) -> tuple[RecentPr
 
 
 def _attribute(subject: Subject) -> Iterator[Draft]:
-    """The first stated interest, else style, else size, that an attribute of the item equals."""
+    """The first stated interest, else style, else size, that an attribute of the item equals.
+
+    `value` is what the shopper stated, in the shopper's own words; `offered` is the item's word for it.
+    """
     shopper = subject.shopper
     sizes = subject.config.size_attributes
     offered = list(_offered(subject))
@@ -160,16 +163,17 @@ def _attribute(subject: Subject) -> Iterator[Draft]:
     ):
         for wish in wishes:
             wanted = folded_words(wish)
-            if not wanted or not subject.config.sensitivity.speakable(wish):
+            own = subject.name(wish)
+            if not wanted or own is None:
                 continue
             for attribute, value in offered:
                 if (attribute.casefold() in sizes) == wants_size and folded_words(value) == wanted:
-                    label = plain(value, subject.config.thresholds.name_length)
-                    yield Draft(
-                        "attribute_match",
-                        f"{_spoken(attribute)} “{label}”, {_STATED[stated]}",
-                        {"attribute": attribute, "value": label, "stated": stated, "source": "profile"},
-                    )
+                    offered_as = plain(value, subject.config.thresholds.name_length)
+                    text = f"{_spoken(attribute)} “{own}”, {_STATED[stated]}"
+                    if offered_as != own:
+                        text = f"“{own}”, {_STATED[stated]}, by its {_spoken(attribute)} “{offered_as}”"
+                    fact = {"attribute": attribute, "offered": offered_as, "value": own, "stated": stated}
+                    yield Draft("attribute_match", text, fact | {"source": "profile"})
                     return
 
 

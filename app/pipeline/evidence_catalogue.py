@@ -61,15 +61,47 @@ def _query(subject: Subject) -> Iterator[Draft]:
         yield Draft("query_match", f"holds all of your search: {_quoted(terms)}", value | {"source": "request"})
         return
     # A bare number ("for 2") says nothing by itself; in a full match above it does ("phone 12").
-    telling = [term for term in matched if len(term) >= 3 and not term.isdigit()][:MAX_TERMS]
-    if telling:
-        where_found = tuple(dict.fromkeys(matched[term] for term in telling))
-        value = {"terms": tuple(telling), "fields": where_found, "all": False}
-        yield Draft(
-            "query_match",
-            f"holds {_quoted(telling)} of your search in its {' and '.join(where_found)}",
-            value | {"source": "request"},
-        )
+    telling = [term for term in matched if _tells(term)][:MAX_TERMS]
+    if not telling:
+        yield from _category_match(subject)
+        return
+    where_found = tuple(dict.fromkeys(matched[term] for term in telling))
+    value = {"terms": tuple(telling), "fields": where_found, "all": False}
+    yield Draft(
+        "query_match",
+        f"holds {_quoted(telling)} of your search in its {' and '.join(where_found)}",
+        value | {"source": "request"},
+    )
+
+
+def _category_match(subject: Subject) -> Iterator[Draft]:
+    """Words of the query that nothing but the category holds, never as a full match.
+
+    A tea in "Coffee & Tea" is no coffee: the fact says where the word stands, and names that part of the path.
+    """
+    sensitivity = subject.config.sensitivity
+    for part in reversed((subject.item.category or "").split(">")):
+        words = folded_words(part)
+        held = [t for t in subject.request.query_terms if _tells(t) and sensitivity.speakable(t)]
+        held = [t for t in held if len(folded_words(t)) == 1 and folded_words(t)[0] in words][:MAX_TERMS]
+        if held:
+            label = subject.name(part)
+            yield Draft(
+                "query_match",
+                f"holds {_quoted(held)} of your search in its category" + (f" {label}" if label else ""),
+                {
+                    "terms": tuple(held),
+                    "fields": ("category",),
+                    "category": label,
+                    "all": False,
+                    "source": "request",
+                },
+            )
+            return
+
+
+def _tells(term: str) -> bool:
+    return len(term) >= 3 and not term.isdigit()
 
 
 def _quoted(terms: Sequence[str]) -> str:
@@ -77,12 +109,12 @@ def _quoted(terms: Sequence[str]) -> str:
 
 
 def _searched(subject: Subject) -> dict[str, frozenset[str]]:
+    """What the item says of itself, by field. Its category is left out: one may name several things."""
     item = subject.item
     details = [*item.tags, *(one for value in item.attributes.values() for one in attribute_values(value))]
     return {
         "name": frozenset(folded_words(item.name)),
         "brand": frozenset(folded_words(item.brand)) if item.brand else frozenset(),
-        "category": frozenset(folded_words(item.category)) if item.category else frozenset(),
         "details": frozenset(word for text in details for word in folded_words(text)),
     }
 
@@ -123,6 +155,8 @@ def _trend(subject: Subject) -> Iterator[Draft]:
         return
     label = subject.category(trend.category)
     where = f"in {label}" if label else "in its category"
+    if trend.category is None:
+        where = "in the shop"
     yield Draft(
         "trending",
         f"number {trend.rank} of {counted(trend.n, 'product')} {where} by growth in interest over the last "
@@ -131,6 +165,7 @@ def _trend(subject: Subject) -> Iterator[Draft]:
             "rank": trend.rank,
             "n": trend.n,
             "category": label,
+            "scope": "shop" if trend.category is None else "category",
             "window_days": trend.window_days,
             "source": "behaviour of all shoppers",
         },

@@ -23,11 +23,11 @@ class CategoryPrice:
 
 @dataclass(frozen=True, slots=True)
 class TrendRank:
-    """Where a product stands in its category by how much shoppers' interest has grown of late."""
+    """Where a product stands in its category, or in the shop, by how much shoppers' interest has grown of late."""
 
-    category: str
-    rank: int  # 1 = fastest growth
-    n: int  # available products that were ranked
+    category: str | None  # path of the category that was ranked; None = the whole shop was
+    rank: int  # 1 = fastest growth among the n
+    n: int  # available products of the category, or of the whole shop, that were ranked
     window_days: int  # the recent period whose interest is compared with the time before
     shoppers: int | None = None  # distinct shoppers behind the rank; None = the caller made sure there are enough
 

@@ -15,13 +15,18 @@ _CHEAPER_FROM_PERCENT = 60  # below this share "cheaper than" says less than the
 
 
 def price_drafts(subject: Subject) -> Iterator[Draft]:
-    """Every true price fact about the item; none for an item without a price."""
+    """Every true price fact about the item; none for an item without a price.
+
+    A sensitive item is set against its category and its own past only: a budget is the shopper's, and so may the
+    audience of a promotion be.
+    """
     if subject.item.price_minor is None:
         return
-    yield from _against_budget(subject, subject.item.price_minor)
+    if not subject.sensitive:
+        yield from _against_budget(subject, subject.item.price_minor)
+        yield from _promotion(subject)
     yield from _against_category(subject, subject.item.price_minor)
     yield from _discount(subject, subject.item.price_minor)
-    yield from _promotion(subject)
 
 
 def _against_budget(subject: Subject, price: int) -> Iterator[Draft]:
@@ -60,6 +65,7 @@ def _against_category(subject: Subject, price: int) -> Iterator[Draft]:
     products = counted(stats.n, "product")
     where = f"in {label}" if label else "in its category"
     lowest = stats.pricier == stats.n - 1
+    cheaper = percent >= _CHEAPER_FROM_PERCENT
     value: dict[str, object] = {
         "price_minor": price,
         "median_minor": median,
@@ -71,16 +77,18 @@ def _against_category(subject: Subject, price: int) -> Iterator[Draft]:
     }
     if lowest:
         text = f"price {subject.money(price)}, the lowest of {products} {where}"
-    elif percent >= _CHEAPER_FROM_PERCENT:
+    elif cheaper and stats.n >= subject.config.thresholds.min_percent_products:
         text = f"price {subject.money(price)}, cheaper than {percent}% of {products} {where}"
+        value["percent"] = percent
+    elif cheaper:  # "72% of 11" claims a precision that 11 products don't have
+        text = f"price {subject.money(price)}, cheaper than {stats.pricier} of {products} {where}"
+        value["pricier"] = stats.pricier
     else:
         text = (
             f"price {subject.money(price)}, {subject.money(median - price)} below the median of "
             f"{subject.money(median)} of {products} {where}"
         )
-    value["standing"] = "lowest" if lowest else "cheaper" if percent >= _CHEAPER_FROM_PERCENT else "below"
-    if value["standing"] == "cheaper":
-        value["percent"] = percent
+    value["standing"] = "lowest" if lowest else "cheaper" if cheaper else "below"
     yield Draft("price_vs_category", text, value)
 
 
@@ -140,7 +148,7 @@ def _may_use(subject: Subject, promotion: ActivePromotion) -> bool:
         return False
     if not promotion.audience:
         return True
-    if subject.sensitive or not all(subject.config.sensitivity.speakable(name) for name in promotion.audience):
+    if not all(subject.config.sensitivity.speakable(name) for name in promotion.audience):
         return False
     mine = {segment.casefold() for segment in subject.shopper.segments}
     return any(segment.casefold() in mine for segment in promotion.audience)

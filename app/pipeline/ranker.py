@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,26 +54,28 @@ def rank(
     asked: Mapping[str, Retrieved] | None,
     personal: FloatScores,
     around: FloatScores | None,
+    beside: FloatScores | None,
     content: FloatScores | None,
     context: IntArray,
     now: float,
 ) -> Ranking:
     """Merges, applies the eligibility rules, scores and composes.
 
-    Args: sources, asked, personal, around, content: see `candidates.merge` (`asked` is its `query`); context: rows of
-          page and cart.
+    Args: sources, asked, personal, around, beside, content: see `candidates.merge` (`asked` is its `query`);
+          context: rows of page and cart.
     """
     rule_context = _rule_context(shelf, query, profile, context, now)
-    candidates = merge(shelf, sources, profile=profile, personal=personal, context=around, content=content, query=asked)
+    merged = functools.partial(
+        merge, shelf, profile=profile, personal=personal, context=around, beside=beside, content=content
+    )
+    candidates = merged(sources, query=asked)
     eligibility = eligible(rules, rule_context, candidates.rows)
     if asked is None and int(eligibility.mask.sum()) < max(ENOUGH, query.limit):
         everything = eligible(rules, rule_context)
         if int(everything.mask.sum()) > int(eligibility.mask.sum()):
             wider = {**sources, "widened": widened(shelf, personal, everything.mask)}
             size = sum(len(s.rows) for s in wider.values())
-            candidates = merge(
-                shelf, wider, profile=profile, personal=personal, context=around, content=content, query=None, size=size
-            )
+            candidates = merged(wider, query=None, size=size)
             eligibility = eligible(rules, rule_context, candidates.rows)
     rows = eligibility.eligible_rows()
     match = candidates.match[eligibility.mask].astype(np.float64)

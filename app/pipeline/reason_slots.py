@@ -20,7 +20,8 @@ def variant_of(kind: EvidenceKind, value: Mapping[str, object]) -> str:
             # Under half the budget, the distance says little about the choice: weaker, and worded without it.
             return "far" if 2 * _int(value, "price_minor") < _int(value, "budget_minor") else "under"
         case "price_vs_category":
-            return _text(value, "standing")
+            counted_out = value["standing"] == "cheaper" and "percent" not in value
+            return "count" if counted_out else _text(value, "standing")
         case "promotion":
             return "_".join(part for part in ("percent", "until") if part in value) or "plain"
         case "bought_together":
@@ -51,6 +52,8 @@ def slot_values(evidence: Evidence) -> dict[str, str]:
             }
             if "percent" in value:
                 slots["percent"] = f"{_int(value, 'percent')}%"
+            if "pricier" in value:
+                slots["pricier"] = str(_int(value, "pricier"))
         case "discount":
             slots = _amounts(value, "price", "reference", "saved") | {
                 "percent": f"{_int(value, 'percent')}%",
@@ -72,7 +75,8 @@ def slot_values(evidence: Evidence) -> dict[str, str]:
             if "seen" in value:
                 slots |= {"seen": f"“{_text(value, 'seen')}”", "did": _text(value, "did")}
         case "attribute_match":
-            slots["value"] = _text(value, "value")
+            stated = _text(value, "value")
+            slots["value"] = stated if value["stated"] == "size" else f"“{stated}”"
         case "rating":
             slots = {
                 "rating": _text(value, "rating"),
@@ -83,7 +87,7 @@ def slot_values(evidence: Evidence) -> dict[str, str]:
             slots = {
                 "rank": str(_int(value, "rank")),
                 "products": counted(_int(value, "n"), "product"),
-                "category": _text(value, "category") if value["category"] is not None else "its category",
+                "category": _ranked_in(value),
                 "window": counted(_int(value, "window_days"), "day"),
             }
         case "new_arrival" | "back_in_stock":
@@ -94,7 +98,15 @@ def slot_values(evidence: Evidence) -> dict[str, str]:
             quoted = [f"“{term}”" for term in _texts(value, "terms")]
             slots["terms"] = _joined(quoted)
             slots["where"] = f"its {_joined(_texts(value, 'fields'))}"
+            if value.get("category") is not None:
+                slots["where"] += f" {_text(value, 'category')}"
     return slots
+
+
+def _ranked_in(value: Mapping[str, object]) -> str:
+    if value["category"] is not None:
+        return _text(value, "category")
+    return "our shop" if value.get("scope") == "shop" else "its category"
 
 
 def _amounts(value: Mapping[str, object], *names: str) -> dict[str, str]:

@@ -125,8 +125,9 @@ class _SlateText:
         return None
 
     def _openings(self, templates: Sequence[Template], draw: int, prefix: str) -> list[Template]:
-        """As `_rotated`; after the disclosure, which ends in a colon, wordings with another colon come last."""
-        return sorted(self._rotated(templates, draw), key=lambda t: bool(prefix) and ": " in t.source)
+        """As `_rotated`; after the disclosure, which ends in a colon, no second colon where there is a choice."""
+        single = [t for t in templates if not (prefix and ": " in t.source)]
+        return self._rotated(single or templates, draw)
 
     def _rotated(self, templates: Sequence[Template], draw: int) -> list[Template]:
         """The wordings from a drawn one on, those that the slate has used less before the others."""

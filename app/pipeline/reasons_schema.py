@@ -36,6 +36,7 @@ SLOTS: Mapping[EvidenceKind, Mapping[str, frozenset[str]]] = MappingProxyType(
         "price_vs_category": {
             "below": frozenset({"price", "median", "below", "products", "category"}),
             "cheaper": frozenset({"price", "median", "below", "percent", "products", "category"}),
+            "count": frozenset({"price", "median", "below", "pricier", "products", "category"}),
             "lowest": frozenset({"price", "products", "category"}),
         },
         "discount": {"plain": frozenset({"price", "reference", "saved", "percent", "window"})},
@@ -85,6 +86,7 @@ class Thresholds(_Strict):
 
     min_budget_share_percent: int = Field(default=25, ge=10, le=100)  # price_vs_budget: of the budget
     min_category_products: int = Field(default=8, ge=8)
+    min_percent_products: int = Field(default=20, ge=20)  # price_vs_category: below it a count is said
     min_discount_percent: int = Field(default=5, ge=5, le=95)
     discount_max_age_days: int = Field(default=60, ge=1, le=365)
     min_together_orders: int = Field(default=3, ge=3)

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # shown as nothing, though letters or symbols by category
+_SPACE_BEFORE = re.compile(r"\s+(?=[,;)]|['\"′″]+(?:\s|$))")
 _MARKUP = re.compile(r"[<>{}\[\]|`\\“”„«»]+")
 _LINK = re.compile(r"https?:|www\.|\S@\S|\b[a-z0-9-]+\.(?:com|net|org|info|io|shop|ru|cn|xyz)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
@@ -19,18 +21,21 @@ def plain(text: str, limit: int = 60) -> str:
     """The text as one plain line: NFKC, no control, bidi, zero-width or tag characters, no markup characters.
 
     Markup is not interpreted: the characters that carry it become spaces. A text that holds a link or an address
-    gives "", since a sentence of ours must not lead anywhere.
+    gives "", since a sentence of ours must not lead anywhere. No space is left before a comma or an inch sign, and no
+    comma or colon at the end: our own punctuation follows.
 
     Args:    limit: most characters kept; a longer text ends at a word boundary with "…".
     Returns: at most `limit` characters; empty when nothing is left.
     """
     if not text.isascii() or not text.isprintable():
-        text = unicodedata.normalize("NFKC", text)
+        # A spacing accent stands for a prime (6.1´´); NFKC would make it a space with a combining mark.
+        text = unicodedata.normalize("NFKC", text.replace("´", "′"))
         text = "".join(" " if c in "\t\n\r\x0b\x0c\u2028\u2029" else c for c in text if _kept(c))
         text = _VARIATION_SELECTORS.sub("", text)
     if _LINK.search(text):
         return ""
     text = " ".join(_MARKUP.sub(" ", text).split())
+    text = _SPACE_BEFORE.sub("", text).rstrip(" ,;:")
     if len(text) <= limit:
         return text
     head = text[: limit - 1]
@@ -41,7 +46,9 @@ def plain(text: str, limit: int = 60) -> str:
 
 
 def _kept(character: str) -> bool:
-    return character in "\t\n\r\x0b\x0c\u2028\u2029" or unicodedata.category(character) not in _DROPPED
+    if character in "\t\n\r\x0b\x0c\u2028\u2029":
+        return True
+    return character not in _BLANK_LETTERS and unicodedata.category(character) not in _DROPPED
 
 
 @lru_cache(maxsize=65_536)

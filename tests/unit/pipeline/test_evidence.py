@@ -24,6 +24,7 @@ from app.pipeline.evidence_facts import (
     ShopperFacts,
     TrendRank,
 )
+from app.pipeline.reason_slots import slot_values, variant_of
 
 CONFIG = load_reasons(Path(__file__).resolve().parents[3] / "rules")
 NOW = 1_795_132_800.0  # 2026-11-20T00:00Z
@@ -57,6 +58,12 @@ def test_price_vs_budget_holds_from_the_budget_down(budget: int | None, under: i
     """A price above the budget is no fact; at the budget exactly nothing is left over."""
     fact = found(request=replace(REQUEST, budget_minor=budget)).get("price_vs_budget")
     assert (fact and fact.value["under_minor"]) == under
+
+
+@pytest.mark.parametrize(("budget", "said"), [(9_960, True), (9_961, False)])
+def test_a_price_is_set_against_a_budget_from_a_quarter_of_it_on(budget: int, said: bool) -> None:
+    """24.90 is a quarter of 99.60; a cent more of budget, and the distance says nothing about the choice."""
+    assert ("price_vs_budget" in found(request=replace(REQUEST, budget_minor=budget))) is said
 
 
 def test_a_budget_line_states_money_with_its_currency() -> None:
@@ -99,9 +106,21 @@ def test_price_vs_category_needs_eight_products_and_a_price_below_the_median(
 
 
 def test_shares_of_a_category_are_rounded_down() -> None:
-    """5 of 8 is 62.5 percent: 62 is said."""
-    fact = found(facts=ItemFacts(category_price=CategoryPrice("Home", 8, 3_000, 5)))["price_vs_category"]
-    assert fact.value["percent"] == 62
+    """18 of 23 is 78.3 percent: 78 is said."""
+    fact = found(facts=ItemFacts(category_price=CategoryPrice("Home", 23, 3_000, 18)))["price_vs_category"]
+    assert fact.value["percent"] == 78
+
+
+@pytest.mark.parametrize(
+    ("n", "pricier", "said"),
+    [(11, 8, "8 of 11 products"), (19, 12, "12 of 19 products"), (20, 12, "60% of 20 products")],
+)
+def test_a_percentage_needs_twenty_products(n: int, pricier: int, said: str) -> None:
+    """Of fewer the fact states how many, and holds no percentage that a sentence could repeat."""
+    fact = found(facts=ItemFacts(category_price=CategoryPrice("Home", n, 3_000, pricier)))["price_vs_category"]
+    assert f"cheaper than {said} in Home" in fact.text
+    assert ("percent" in fact.value, "pricier" in fact.value) == (n >= 20, n < 20)
+    assert variant_of(fact.kind, fact.value) == ("cheaper" if n >= 20 else "count")
 
 
 @pytest.mark.parametrize(
@@ -217,25 +236,37 @@ def test_affinity_names_the_newest_product_that_may_be_named() -> None:
 @pytest.mark.parametrize(
     ("shopper", "expected"),
     [
-        (replace(SOMEBODY, interests=("Camping", "TEA lovers")), ("tag", "tea lover", "interest")),
-        (replace(SOMEBODY, interests=("kitchens",)), ("category", "Kitchen", "interest")),
-        (replace(SOMEBODY, style_tags=("retro",)), ("look", "retro", "style")),
-        (replace(SOMEBODY, sizes=("1.7 l",)), ("size", "1.7 l", "size")),
+        (replace(SOMEBODY, interests=("Camping", "TEA lovers")), ("tag", "tea lover", "TEA lovers", "interest")),
+        (replace(SOMEBODY, interests=("kitchens",)), ("category", "Kitchen", "kitchens", "interest")),
+        (replace(SOMEBODY, style_tags=("retro",)), ("look", "retro", "retro", "style")),
+        (replace(SOMEBODY, sizes=("1.7 l",)), ("size", "1.7 l", "1.7 l", "size")),
         (replace(SOMEBODY, interests=("1.7 l",)), None),
         (replace(SOMEBODY, sizes=("retro",)), None),
         (replace(SOMEBODY, interests=("tea",)), None),
         (replace(SOMEBODY, interests=("8",)), None),
+        (replace(SOMEBODY, interests=("<retro\u200b>",)), ("look", "retro", "retro", "interest")),
         (replace(SOMEBODY, interests=("children",)), None),
         (ShopperFacts(interests=("kitchen",)), None),
     ],
 )
-def test_attribute_match_is_equality(shopper: ShopperFacts, expected: tuple[str, str, str] | None) -> None:
+def test_attribute_match_is_equality(shopper: ShopperFacts, expected: tuple[str, ...] | None) -> None:
     """A wish equals a tag, category part or attribute, plurals aside; sizes meet sizes only; age never counts."""
     item = replace(
         KETTLE, tags=("tea lover", "children"), attributes={"look": "retro", "size": ("1 l", "1.7 l"), "age_from": "8"}
     )
     fact = found(item, shopper=shopper).get("attribute_match")
-    assert (fact and tuple(fact.value[k] for k in ("attribute", "value", "stated"))) == expected
+    assert (fact and tuple(fact.value[k] for k in ("attribute", "offered", "value", "stated"))) == expected
+
+
+@pytest.mark.parametrize(
+    ("interest", "text"),
+    [("pets", "“pets”, one of your interests, by its tag “pet”"), ("pet", "tag “pet”, one of your interests")],
+)
+def test_what_the_shopper_stated_is_quoted_as_stated(interest: str, text: str) -> None:
+    """The list of interests holds "pets", whatever the item's tag says; a sentence repeats the shopper's word."""
+    fact = found(replace(KETTLE, tags=("pet",)), shopper=replace(SOMEBODY, interests=(interest,)))["attribute_match"]
+    assert fact.text == text
+    assert slot_values(fact)["value"] == f"“{interest}”"
 
 
 # -------------------------------------------------------------------------------------------------- catalogue
@@ -270,6 +301,21 @@ def test_a_rating_is_not_rounded_up_to_the_full_scale(value: float, shown: str) 
 def test_trending_thresholds(trend: TrendRank, said: bool) -> None:
     """The first 5 of at least 8, and 5 shoppers behind it where that is known."""
     assert ("trending" in found(facts=ItemFacts(trend=trend))) is said
+
+
+@pytest.mark.parametrize(
+    ("category", "text", "slot"),
+    [
+        (None, "in the shop", "our shop"),
+        ("Home > Kitchen", "in Kitchen", "Kitchen"),
+        ("Fashion > Women", "in its category", "its category"),
+    ],
+)
+def test_a_trend_without_a_category_is_one_of_the_shop(category: str | None, text: str, slot: str) -> None:
+    """A shop without categories has trends too; a category that is not to be said is not taken for the shop."""
+    fact = found(Product("x", "X"), facts=ItemFacts(trend=TrendRank(category, 2, 40, 7)))["trending"]
+    assert fact.text == f"number 2 of 40 products {text} by growth in interest over the last 7 days"
+    assert (slot_values(fact)["category"], fact.value["scope"]) == (slot, "category" if category else "shop")
 
 
 @pytest.mark.parametrize(("days", "said"), [(0, True), (30, True), (30.01, False), (-0.01, False)])
@@ -309,14 +355,41 @@ def test_low_stock_is_one_to_five(stock: int | None, said: bool) -> None:
         ("a kettle for my brother", ("kettle",), False),
         ("toaster", None, None),
         ("women's kettle", ("kettle",), False),
-        ("aurel home", ("aurel", "home"), True),
+        ("aurel home", ("aurel",), False),
+        ("home", ("home",), False),
+        ("retro flux", ("retro", "flux"), True),
         ("17", None, None),
     ],
 )
 def test_query_match_quotes_words_that_the_item_holds(query: str, terms: tuple | None, whole: bool | None) -> None:
     """All words of the query, or those that name, brand, category or attributes hold; never words for gender."""
-    fact = found(request=replace(REQUEST, query_terms=query_terms(query))).get("query_match")
+    item = replace(KETTLE, tags=("retro",))
+    fact = found(item, request=replace(REQUEST, query_terms=query_terms(query))).get("query_match")
     assert (fact and (fact.value["terms"], fact.value["all"])) == (terms and (terms, whole))
+
+
+@pytest.mark.parametrize(
+    ("category", "text", "where"),
+    [
+        ("Food > Coffee & Tea", "in its category Coffee & Tea", "its category Coffee & Tea"),
+        ("Coffee > Tea", "in its category Coffee", "its category Coffee"),
+        ("Women's coffee", "in its category", "its category"),
+    ],
+)
+def test_a_word_that_only_the_category_holds_is_no_full_match(category: str, text: str, where: str) -> None:
+    """Assam tea in "Coffee & Tea" doesn't match all of "coffee": the fact says where the word stands."""
+    item = Product("assam", "Assam", category=category)
+    fact = found(item, request=replace(REQUEST, query_terms=("coffee",)))["query_match"]
+    assert fact.text == f"holds “coffee” of your search {text}"
+    assert (fact.value["all"], variant_of(fact.kind, fact.value)) == (False, "part")
+    assert slot_values(fact)["where"] == where
+
+
+def test_a_word_of_the_category_counts_in_full_where_the_item_says_it_too() -> None:
+    """A tag that repeats the category's word is the item's own."""
+    item = Product("blend", "House Blend", category="Coffee & Tea", tags=("coffee",))
+    fact = found(item, request=replace(REQUEST, query_terms=("coffee",)))["query_match"]
+    assert (fact.value["all"], fact.value["fields"]) == (True, ("details",))
 
 
 # -------------------------------------------------------------------------------------------------- sensitive
@@ -368,9 +441,9 @@ def test_an_item_of_which_all_is_known_has_all_fourteen_kinds_strongest_first() 
     ],
 )
 def test_a_sensitive_item_gets_neutral_catalogue_facts_only(change: dict) -> None:
-    """Nothing from behaviour, profile, query, trend or an audience, whichever field makes the item sensitive."""
-    assert set(found(replace(RICH, **change), EVERYTHING, KEEN, ASKED)) == {
-        "price_vs_budget",
+    """Nothing that the shopper has a part in, the budget included, whichever field makes the item sensitive."""
+    everything = replace(EVERYTHING, promotions=(ActivePromotion("p", "Autumn days", 10),))
+    assert set(found(replace(RICH, **change), everything, KEEN, ASKED)) == {
         "price_vs_category",
         "discount",
         "rating",

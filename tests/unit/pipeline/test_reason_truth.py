@@ -289,7 +289,10 @@ class Reader:
         if "half of the" in text and 2 * pricier < len(prices):
             self.wrong.append("not cheaper than half")
         text = self.check(
-            text, r"(?:[Cc]heaper|lower) than (\d+)%", [str(100 * pricier // len(prices))] if prices else []
+            text, r"(?:[Cc]heaper|lower) than (\d+) of the(?= \d+ products)", [str(pricier)] if len(prices) < 20 else []
+        )
+        text = self.check(
+            text, r"(?:[Cc]heaper|lower) than (\d+)%", [str(100 * pricier // len(prices))] if len(prices) >= 20 else []
         )
         text = self.check(text, r"(\d+)% below", [str(discount) if discount and discount >= 5 else None])
         text = self.among(text, r"(\d+)% off", percents)
@@ -326,6 +329,7 @@ class Reader:
         known = [item.name, *(p.name for p in self.case.facts.partners), *(p.name for p in shopper.recent)]
         known += [p.title for p in self.case.facts.promotions] + list(self.slate.request.query_terms)
         known.append(" ".join(self.slate.request.query_terms))
+        known += [*shopper.interests, *shopper.style_tags]
         for quoted in re.findall("“([^”]*)”", sentence):
             letters = re.sub(r"\W", "", quoted.rstrip("…"))
             if not any(letters in re.sub(r"\W", "", name) for name in known):

@@ -77,6 +77,36 @@ def test_promoted_items_say_so_first() -> None:
     assert not facts.removeprefix("Promoted: ")[0].isupper()
 
 
+def test_a_disclosure_is_not_followed_by_a_second_colon() -> None:
+    """Even where a wording with a colon is the one that leaves room for a second fact."""
+    value = {"value": "growing and preserving at home", "stated": "interest"}
+    sold = {"partner": "Kestrel Arcade Phantom Wireless Mouse", "orders": 11, "source": "cart"}
+    facts = (Evidence("e1_1", "attribute_match", "", value), Evidence("e1_2", "bought_together", "", sold))
+    for i in range(40):
+        assert texts([item(i, *facts, promoted=True)])[0].count(": ") == 1
+
+
+def test_prices_without_a_name_are_worded_in_turn() -> None:
+    """Items of which nothing but the price may be said don't all read the same."""
+    slate = texts([item(i, name="Pregnancy Test", price_minor=749 + i) for i in range(5)])
+    assert len({text.partition(" at ")[0] for text in slate}) == 5
+
+
+def test_no_wording_of_a_discount_ends_on_a_dangling_before() -> None:
+    """The reference is the lowest price before something: a sentence says before what."""
+    wordings = CONFIG.wordings["discount", "plain"]
+    assert not [t.source for t in (*wordings.leads, *wordings.tails) if t.source.endswith("before")]
+
+
+@pytest.mark.parametrize("name", ['Phone 6.1 "', "Phone 6.1´´", "Phone 6.1“ ,", "Phone \u2800"])
+def test_no_space_is_left_before_a_comma(name: str) -> None:
+    """A name that ends in an inch sign, a quote or a blank letter still meets our comma."""
+    for text in texts([item(i, name=name, category="Phones", brand=name, price_minor=i + 1) for i in range(24)]):
+        assert " ," not in text
+        assert " ”" not in text
+        assert "\u2800" not in text
+
+
 def test_the_fallback_names_what_may_be_named() -> None:
     """Category, brand, price and name are enough for a true sentence; a sensitive name or category is not said."""
     known = texts([item(i, category="Electronics > Headphones", price_minor=4_990) for i in range(30)])

@@ -21,6 +21,13 @@ from app.pipeline.sensitivity import Terms
         ("mail me@evil.example", ""),
         ("\u200b", ""),
         ("Crème brûlée torch", "Crème brûlée torch"),
+        ("Phone 6.1“ , black", "Phone 6.1, black"),
+        ("Phone (6.1”)", "Phone (6.1)"),
+        ('Phone 6.1 "', 'Phone 6.1"'),
+        ("Phone 6.1 ´´", "Phone 6.1′′"),
+        ('Phone "Max" 6', 'Phone "Max" 6'),
+        ("Phone, ", "Phone"),
+        ("\u2800\u3164", ""),
     ],
 )
 def test_plain(text: str, expected: str) -> None:

@@ -1,0 +1,402 @@
+"""The model stage through the whole service, against the simulated provider in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from app.bootstrap import Application, build, open_model
+from app.domain.deadline import Deadline
+from app.domain.errors import ConfigurationError
+from app.domain.interactions import Consent
+from app.domain.ranking import Query, Slate
+from app.service import RecommendationService, Streamed
+from tests.conftest import demo_settings
+from tests.support.simulated_provider import SimulatedProvider, start_simulated
+
+T = TypeVar("T")
+PATIENT_MS = 6000
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[SimulatedProvider]:
+    """Quick, and right about the order."""
+    with start_simulated(ttft_ms=20, tokens_per_s=0, quality=1.0, lie_rate=0.0) as simulated:
+        yield simulated
+
+
+@pytest.fixture(scope="module")
+def shop(demo_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """The demo shop, open, with an event loop of its own that goes on between tests."""
+    data_dir = Path(shutil.copytree(demo_data_dir, tmp_path_factory.mktemp("rerank") / "data"))
+    application = build(demo_settings(data_dir))
+    application.open()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield Shop(application, loop)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+    application.shut()
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One application without a model, to which each test adds its own."""
+
+    application: Application
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Coroutine[None, None, T]) -> T:
+        """The result of a coroutine on the shop's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=120)
+
+
+@pytest.fixture
+def ask(shop: Shop, provider: SimulatedProvider, tmp_path: Path) -> Iterator[Callable[..., T]]:
+    """Runs a coroutine function on the shop with a model stage, cache and ledger of its own; settings by name."""
+
+    def run(work: Callable[[Application], Coroutine[None, None, T]], **changes: object) -> T:
+        settings = demo_settings(
+            tmp_path,
+            llm_model="openai/simulated-ranker",
+            llm_api_base=provider.base_url,
+            llm_api_key="none",
+            llm_price_input_usd=0.15,
+            llm_price_output_usd=0.60,
+            **changes,
+        )
+
+        async def whole() -> T:
+            model = open_model(settings, shop.application.pools[0])
+            parts = replace(shop.application.parts, rerank=model.stage)
+            application = replace(shop.application, model=model, parts=parts, service=RecommendationService(parts))
+            try:
+                await model.client.warm({"rerank": model.prompt.schema or {}})
+                return await work(application)
+            finally:
+                await model.stage.close()
+                model.cache.close()
+                model.ledger.close()
+
+        return shop.run(whole())
+
+    yield run
+    provider.faults()
+
+
+async def slate_of(application: Application, ms: float = PATIENT_MS, **query: object) -> Slate:
+    """One slate."""
+    return await application.service.recommend(Query(**{"user_id": "gamer", **query}), Deadline.after_ms(ms))
+
+
+async def settled(application: Application) -> None:
+    """Until nothing is running and everything is written."""
+    stage = application.model.stage
+    for _ in range(400):
+        if not stage.busy:
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("calls are still running")
+
+
+def test_a_model_in_time_orders_the_slate(ask) -> None:
+    """strategy llm, the gate line, model and prompt; rules hold; reasons that are proved are the model's."""
+
+    async def work(application: Application) -> Slate:
+        slate = await slate_of(application)
+        products = application.service.products([i.product_id for i in slate.items])
+        for product in products.values():
+            assert product.available
+            assert (product.price_minor - product.cost_minor) / product.price_minor >= 0.25
+        return slate
+
+    slate = ask(work)
+    assert (slate.strategy, slate.fallback_reason) == ("llm", None)
+    assert slate.gate == "11+/none"
+    assert slate.model == "simulated-ranker"
+    assert slate.prompt_version == "rerank/v1"
+    assert slate.usage is not None
+    assert slate.usage.input_tokens > 500
+    assert slate.usage.cost_usd > 0
+    assert any(item.ranked_by == "llm" for item in slate.items)
+    assert sum(item.reason_source == "llm" for item in slate.items) >= 1
+    assert all("[" not in item.reason for item in slate.items)
+    relevance = [item.relevance for item in slate.items]
+    assert relevance == sorted(relevance, reverse=True)
+
+
+def test_no_item_gains_more_than_max_lift(ask) -> None:
+    """Before the slate rules, displacement is at most maxLift 5 whatever the model wants."""
+    from app.pipeline.fusion import fuse
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application)
+        baseline = await application.service.recommend(Query(user_id="gamer"), Deadline.after_ms(0))
+        assert baseline.strategy in {"cache", "baseline"}
+        assert slate.gate == "11+/none"
+
+    ask(work)
+    moved = fuse(tuple(range(24)), tuple(reversed(range(24))), 1.0, 5)
+    assert all(moved.index(item) >= item - 5 for item in range(24))
+
+
+def test_a_complete_answer_is_served_from_the_cache(ask, provider) -> None:
+    """The second request makes no call, has the same order, and applies today's rules."""
+
+    async def work(application: Application) -> None:
+        first = await slate_of(application)
+        await settled(application)
+        before = provider.status()["counts"]["requests"]
+        second = await slate_of(application)
+        assert second.strategy == "cache"
+        assert [i.product_id for i in second.items] == [i.product_id for i in first.items]
+        assert provider.status()["counts"]["requests"] == before
+        gone = second.items[0].product_id
+        product = application.store.products([gone])[gone]
+        application.store.upsert_products([replace(product, stock=0)], at=application.clock.now())
+        application.keeper.follow_once()
+        third = await slate_of(application)
+        application.store.upsert_products([product], at=application.clock.now())
+        application.keeper.follow_once()
+        assert third.strategy == "cache"
+        assert gone not in {i.product_id for i in third.items}
+
+    ask(work)
+
+
+def test_a_stale_answer_is_served_and_renewed_behind(ask, provider) -> None:
+    """After CACHE_FRESH_S the old order is served at once as `stale`, and one call makes it new."""
+
+    async def work(application: Application) -> None:
+        await slate_of(application)
+        await settled(application)
+        before = provider.status()["counts"]["requests"]
+        stale = await slate_of(application)
+        assert stale.strategy == "stale"
+        await asyncio.sleep(0.1)
+        await settled(application)
+        assert provider.status()["counts"]["requests"] == before + 1
+
+    ask(work, cache_fresh_s=0)
+
+
+def test_requests_for_one_key_share_one_call(ask, provider) -> None:
+    """Ten at once cost one call."""
+
+    async def work(application: Application) -> None:
+        before = provider.status()["counts"]["requests"]
+        slates = await asyncio.gather(*(slate_of(application) for _ in range(10)))
+        assert {s.strategy for s in slates} <= {"llm", "cache"}
+        assert provider.status()["counts"]["requests"] == before + 1
+
+    ask(work)
+
+
+def test_a_slow_model_is_not_waited_for_and_its_answer_is_kept(ask, provider) -> None:
+    """At the deadline the baseline goes out; the call ends behind, is paid, written down and cached."""
+
+    async def work(application: Application) -> None:
+        started = time.perf_counter()
+        slate = await slate_of(application, ms=100)
+        assert time.perf_counter() - started < 2.0
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "timeout")
+        assert len(slate.items) == 5
+        await settled(application)
+        assert (await slate_of(application, ms=100)).strategy == "cache"
+        [row] = application.model.ledger.rows(since=0.0, until=time.time() + 60, limit=10)
+        assert row.outcome == "complete"
+        assert row.background
+        assert row.cost_usd > 0
+        assert row.input_tokens > 500
+
+    provider.turn(ttft_ms=1200)
+    try:
+        ask(work)
+    finally:
+        provider.turn(ttft_ms=20)
+
+
+def test_deadline_zero_is_the_baseline_now_with_the_call_behind(ask) -> None:
+    """deadlineMs=0: not_requested, and the cache is filled all the same."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application, ms=0)
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "not_requested")
+        await settled(application)
+        assert (await slate_of(application, ms=0)).strategy == "cache"
+
+    ask(work)
+
+
+def test_a_prefix_counts(ask, provider) -> None:
+    """What a broken stream had certain counts, and a broken answer is never cached as a model's."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application, limit=10)
+        assert slate.strategy in {"llm", "partial", "baseline"}
+        await settled(application)
+        provider.faults()
+        assert (await slate_of(application, limit=10)).strategy == "llm"
+
+    provider.faults({"mode": "cut"})
+    ask(work)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["error500", "error429", "error401", "empty", "html200", "refusal", "content_filter", "two_objects", "deep",
+     "big_integer", "wrong_types", "unknown_aliases", "huge", "gzip_bomb", "null_content",
+     "empty_choices", "refusal_text", "no_content", "redirect"],
+)  # fmt: skip
+def test_a_useless_reply_means_the_baseline(ask, provider, fault: str) -> None:
+    """200 with a full, rule-abiding slate; the reason is said; nothing is cached; no call is left running."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application, ms=3000)
+        assert slate.strategy == "baseline"
+        assert slate.fallback_reason in {"provider_error", "invalid_output", "timeout"}
+        assert len(slate.items) == 5
+        assert all(item.ranked_by == "baseline" and item.reason_source == "template" for item in slate.items)
+        await settled(application)
+        provider.faults()
+        again = await slate_of(application)
+        assert again.strategy in {"llm", "baseline"}
+        assert again.strategy != "cache"
+
+    provider.faults({"mode": fault})
+    ask(work)
+
+
+@pytest.mark.parametrize(
+    "fault", ["fences", "think", "prose", "duplicate_aliases", "bom", "missing_usage", "negative_usage", "absurd_usage"]
+)
+def test_a_reply_that_code_can_mend_is_used(ask, provider, fault: str) -> None:
+    """Fences, thoughts, prose around the object, repeated ids, missing or absurd usage: the order counts."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application)
+        assert slate.strategy == "llm"
+        await settled(application)
+        settled_usd, reserved_usd = application.model.ledger.spent_usd(time.strftime("%Y-%m-%d", time.gmtime()))
+        assert 0 < settled_usd < 0.05
+        assert reserved_usd == 0
+
+    provider.faults({"mode": fault})
+    ask(work)
+
+
+@pytest.mark.parametrize("fault", ["html_reasons", "url_reasons", "markdown_reasons", "bidi_reasons", "long_reasons"])
+def test_a_bad_sentence_costs_only_itself(ask, provider, fault: str) -> None:
+    """The order is the model's, the reasons are compiled, and nothing of the bad text is shown."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application)
+        assert slate.strategy == "llm"
+        for item in slate.items:
+            assert item.reason_source == "template" or not set("<>*[]") & set(item.reason)
+            assert "http" not in item.reason
+            assert "‮" not in item.reason
+
+    provider.faults({"mode": fault})
+    ask(work)
+
+
+def test_lies_are_not_served(ask, provider) -> None:
+    """With every sentence false, no sentence of the model is shown."""
+
+    async def work(application: Application) -> int:
+        shown = 0
+        for user in ("gamer", "student", "cook", "reader", "gardener"):
+            slate = await slate_of(application, user_id=user)
+            assert slate.strategy == "llm"
+            shown += sum(item.reason_source == "llm" for item in slate.items)
+        return shown
+
+    provider.turn(lie_rate=1.0)
+    try:
+        assert ask(work) <= 1
+    finally:
+        provider.turn(lie_rate=0.0)
+
+
+def test_no_consent_to_a_model_means_no_shopper_lines(ask, provider) -> None:
+    """Without llmProcessing a home page is opted_out; with a query the model is asked about the query only."""
+
+    async def work(application: Application) -> None:
+        application.store.save_consent("runner", Consent("full", False))
+        before = provider.status()["counts"]["requests"]
+        slate = await slate_of(application, user_id="runner")
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "opted_out")
+        assert provider.status()["counts"]["requests"] == before
+        asked = await slate_of(application, user_id="runner", text="gaming headset")
+        assert asked.strategy == "llm"
+        told = str(provider.requests()[-1])
+        assert "gaming headset" in told
+        assert "u2 " not in told
+
+    ask(work)
+
+
+def test_the_budget_stops_calls(ask, provider) -> None:
+    """With the day's budget spent the baseline says budget_exhausted and nothing is sent."""
+
+    async def work(application: Application) -> None:
+        before = provider.status()["counts"]["requests"]
+        slate = await slate_of(application)
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "budget_exhausted")
+        assert provider.status()["counts"]["requests"] == before
+
+    ask(work, llm_daily_budget_usd=0.0001)
+
+
+def test_nothing_personal_leaves(ask, provider) -> None:
+    """No shopper id, product id, country, age band, cost or margin is in a request; contacts are cut from a query."""
+
+    async def work(application: Application) -> None:
+        await slate_of(application, text="desk lamp for anna@example.org call +49 30 1234567")
+        sent = str(provider.requests()[-1])
+        for leak in ("anna@example.org", "1234567", "gamer", "co-0", "el-0", "margin", "ageBand", "country"):
+            assert leak not in sent
+
+    ask(work)
+
+
+def test_the_stream_ends_with_the_models_reasons(ask, provider) -> None:
+    """Against a slow writer: baseline, then the model's order, then sentences as they are proved."""
+
+    async def work(application: Application) -> list[Streamed]:
+        query = Query(user_id="cook")
+        stream = application.service.stream(query, Deadline.after_ms(4000), Deadline.after_ms(8000))
+        return [event async for event in stream]
+
+    provider.turn(tokens_per_s=60)
+    try:
+        events = ask(work)
+    finally:
+        provider.turn(tokens_per_s=0)
+    assert [e.event for e in events[:2]] == ["baseline", "slate"]
+    assert events[0].slate.fallback_reason == "timeout"
+    assert events[1].slate.strategy == "llm"
+    assert events[0].slate.recommendation_id != events[1].slate.recommendation_id
+    late = events[2:]
+    assert late
+    assert {e.event for e in late} == {"reason"}
+    shown = {item.product_id for item in events[1].slate.items}
+    assert all(e.item.product_id in shown and e.item.reason_source == "llm" for e in late)
+
+
+def test_an_unknown_price_refuses_to_start(demo_copy: Path) -> None:
+    """Unknown is not 0: without a price the start is refused, with what to set."""
+    settings = demo_settings(demo_copy, llm_model="openai/nobody-knows-this", llm_api_key="x")
+    with pytest.raises(ConfigurationError, match="SHELFWISE_LLM_PRICE_INPUT_USD"):
+        build(settings)
