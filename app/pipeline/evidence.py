@@ -28,7 +28,8 @@ def collect_evidence(
     """Every fact that may be said about one item of a slate. Pure: the same arguments give the same facts.
 
     A sensitive item gets only price_vs_category, discount, rating, new_arrival, back_in_stock and low_stock: nothing
-    that the shopper has any part in, be it budget, segment, query or history. Cost, margin, country and age band are never read.
+    that the shopper has any part in, be it budget, segment, query or history. Cost, margin, country and age band are
+    never read.
 
     Args:    row: any number that no other item of the slate has; it makes the ids unique ("e3_1").
     Returns: at most one fact of each kind, by descending strength (rules/reasons.yaml), ties in the

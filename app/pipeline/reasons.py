@@ -145,8 +145,9 @@ class _SlateText:
     def _fallback(self, item: ItemEvidence, prefix: str, draw: int) -> CompiledReason:
         values = self._names(item)
         usable = [t for t in self._config.fallback if t.slots <= values.keys()]
-        naming = self._rotated([t for t in usable if t.slots], draw)
-        for template in (*naming, *self._rotated([t for t in usable if not t.slots], draw)):
+        naming = [t for t in usable if t.slots - {"price"}]  # says the most; a price alone says little, no slot nothing
+        priced, bare = [t for t in usable if t.slots == {"price"}], [t for t in usable if not t.slots]
+        for template in (t for group in (naming, priced, bare) for t in self._rotated(group, draw)):
             text = prefix + _opening(template, values, lower=bool(prefix)) + "."
             if len(text) <= MAX_CHARS and self._claim(text):
                 self._wordings[template.source] += 1

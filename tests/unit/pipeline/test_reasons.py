@@ -92,6 +92,12 @@ def test_prices_without_a_name_are_worded_in_turn() -> None:
     assert len({text.partition(" at ")[0] for text in slate}) == 5
 
 
+def test_an_item_that_may_be_named_is_named() -> None:
+    """Without category and brand, as in a shop that has none, the name comes before a bare price."""
+    slate = texts([item(i, price_minor=749) for i in range(5)])
+    assert all(f"“Kettle {i}”" in text for i, text in enumerate(slate))
+
+
 def test_no_wording_of_a_discount_ends_on_a_dangling_before() -> None:
     """The reference is the lowest price before something: a sentence says before what."""
     wordings = CONFIG.wordings["discount", "plain"]
