@@ -10,7 +10,18 @@ export TOKENIZERS_PARALLELISM ?= false
 export HF_HUB_OFFLINE ?= 1
 export LITELLM_LOCAL_MODEL_COST_MAP ?= True
 
-DEMO := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
+# make demo MODEL=simulated: a program that plays a model provider (docs/simulated.md); MODEL=<litellm id> a real one.
+MODEL ?=
+SIMULATED_PORT ?= 8099
+ifeq ($(MODEL),simulated)
+LLM := SHELFWISE_LLM_MODEL=openai/simulated-ranker SHELFWISE_LLM_API_BASE=http://127.0.0.1:$(SIMULATED_PORT)/v1 \
+	SHELFWISE_LLM_API_KEY=none SHELFWISE_LLM_PRICE_INPUT_USD=0.15 SHELFWISE_LLM_PRICE_OUTPUT_USD=0.60
+else ifneq ($(MODEL),)
+LLM := SHELFWISE_LLM_MODEL=$(MODEL)
+endif
+
+DEMO_SHOP := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
+DEMO := $(LLM) $(DEMO_SHOP)
 
 .PHONY: demo test test-all check lint types imports bench fixtures clean
 
@@ -26,10 +37,15 @@ $(MARK): pyproject.toml requirements.lock
 demo: $(MARK)  ## load the demo shop, train, print two slates, serve (SERVE=0 ends after printing)
 	$(DEMO) $(BIN)/shelfwise import fixtures/shop
 	$(DEMO) $(BIN)/shelfwise train
-	$(DEMO) $(BIN)/shelfwise recommend gamer
-	$(DEMO) $(BIN)/shelfwise recommend student
+	SHELFWISE_LLM_MODEL= $(DEMO_SHOP) $(BIN)/shelfwise recommend gamer
+	SHELFWISE_LLM_MODEL= $(DEMO_SHOP) $(BIN)/shelfwise recommend student
 ifeq ($(SERVE),1)
+ifeq ($(MODEL),simulated)
+	$(BIN)/python -m evals.simulated --port $(SIMULATED_PORT) & provider=$$!; trap "kill $$provider" EXIT; \
+		$(DEMO) $(BIN)/shelfwise serve --port $(PORT)
+else
 	$(DEMO) $(BIN)/shelfwise serve --port $(PORT)
+endif
 endif
 
 test: $(MARK)  ## the test suite
@@ -52,6 +68,7 @@ check: lint types imports test  ## everything that must hold before a commit
 
 bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.bench
+	$(BIN)/python -m evals.load.model_bench
 
 fixtures: $(MARK)  ## regenerates the demo shop (byte for byte the same)
 	$(BIN)/python -m fixtures.generate

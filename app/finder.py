@@ -126,7 +126,7 @@ class Finder:
     def _by_vector(
         self, served: Served, profile: Profile, query: Query, context: IntArray
     ) -> tuple[Retrieved | None, FloatScores | None, FloatScores | None]:
-        """Nearest products to what is asked for, else to page or cart, else to the shopper; and the latter two's vectors.
+        """Nearest products to what is asked for, else to page or cart, else to the shopper; vectors of the latter two.
 
         For a query only products that really are near it: something is nearest to nonsense, too.
         """

@@ -59,7 +59,7 @@ _FALLBACK_OF: Mapping[str, FallbackReason] = {
 }
 """Call outcome → why the baseline was served although a call was made."""
 
-_UNUSABLE = frozenset({"refused", "malformed", "too_large"})
+_UNUSABLE = frozenset({"refused", "malformed"})
 """Outcomes of which no part counts, however well it begins."""
 
 

@@ -27,7 +27,7 @@ def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an endpoint that answers with server-sent events."""
     described = _described(SlateAnswer, (*codes, *_UNDER_API))
     described[200] = {
-        "description": "Events: `baseline` and `slate` hold a whole answer, `reason` one item's sentence, `done` nothing.",
+        "description": "Events: `baseline` and `slate` hold an answer, `reason` one item's sentence, `done` nothing.",
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
     return described

@@ -71,12 +71,47 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
                 f"{result[k]:.1f}" if result.get(k) is not None else "-" for k in ("import_s", "train_s", "tune_s")
             ]
             yield f"| {name} | {seconds[0]} | {embedded} | {seconds[1]} | {seconds[2]} |"
+    if "model" in measured:
+        yield from _model(measured["model"])
     for key, name in _known(measured):
         for part, why in measured[key]["degraded"].items():
             yield f"\n{name} ran degraded: {part}: {why}"
 
 
+def _model(model: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "## The model stage, against the simulated provider"
+    yield ""
+    yield (
+        "`python -m evals.load.model_bench`. The provider is a program (docs/simulated.md): these are times, tokens "
+        "and counts, and none is the quality of a model. Prices are those of gpt-4o-mini."
+    )
+    yield ""
+    yield "| what | p50 | p95 | p99 | asked for |"
+    yield "|---|---|---|---|---|"
+    for key, name, unit, target in (
+        ("added_ms", "model path beyond the provider's own time", "ms", "p95 ≤ 12 ms"),
+        ("late_ms", "answer at a deadline of 500 ms, provider takes 3 s, 8 at a time", "ms", "p99 ≤ 550 ms"),
+        ("cached_ms", "answer from the cache", "ms", "p95 ≤ 4 ms"),
+        ("first_event_ms", "first event of a stream", "ms", "≤ 50 ms"),
+        ("tokens_in", "tokens in, limit 5", "", "≤ 2,000"),
+        ("tokens_out", "tokens out, limit 5", "", "≤ 300"),
+    ):
+        figures = " | ".join(f"{model[key][p]:,.1f} {unit}".strip() for p in ("p50", "p95", "p99"))
+        yield f"| {name} | {figures} | {target} |"
+    dollars = " | ".join(f"${model['usd'][p]:.5f}" for p in ("p50", "p95", "p99"))
+    yield f"| cost of a call | {dollars} | ≤ $0.0005 |"
+    yield ""
+    yield f"Model prose that was proved and shown: {model['prose_shown']:.0%} of the items of {model['calls']} slates."
+    yield ""
+    yield "Share of a slate that the model's order reached by the deadline (first token 150 ms, 150 tokens a second):"
+    yield ""
+    yield "| deadline ms | " + " | ".join(model["kept_by_deadline"]) + " |"
+    yield "|---" * (len(model["kept_by_deadline"]) + 1) + "|"
+    yield "| share | " + " | ".join(f"{share:.2f}" for share in model["kept_by_deadline"].values()) + " |"
+
+
 def _known(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in measured:
-        if key != "machine":
+        if key not in ("machine", "model"):
             yield key, NAMES.get(key, key)

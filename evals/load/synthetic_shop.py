@@ -23,7 +23,8 @@ from app.settings import Settings
 
 END = 1_790_000_000.0  # a fixed instant, epoch seconds
 DAY_S = 86_400.0
-EVENTS_PER_PRODUCT = 15
+MOST_EVENTS = 1_500_000
+"""15 a product at 100,000 products; larger shops are sparser, so that making them stays a matter of minutes."""
 CHUNK = 5_000
 DIMENSIONS = 384
 DIRECTIONS = 24
@@ -100,7 +101,7 @@ def _add_events(
 ) -> list[str]:
     """Each shopper keeps to five lines, and within a line to its first products more than to its last."""
     n_products, n_shoppers = len(line), max(100, len(line) // 5)
-    n_events = n_products * EVENTS_PER_PRODUCT
+    n_events = min(15 * n_products, MOST_EVENTS)
     members = [rows for rows in (np.flatnonzero(line == value) for value in range(int(line.max()) + 1)) if len(rows)]
     for start in range(0, n_events, CHUNK):
         batch = []

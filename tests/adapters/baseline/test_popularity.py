@@ -51,6 +51,12 @@ def test_one_bulk_buyer_makes_no_trend() -> None:
     assert scores[0] < 0.4
 
 
+def test_a_trend_needs_five_shoppers() -> None:
+    """Four takers in a week are no trend, five are."""
+    rows = [(a, 0, K.PURCHASE, 1.0) for a in range(4)] + [(10 + a, 1, K.PURCHASE, 1.0) for a in range(5)]
+    assert trend(log_of(rows, 2), NOW, SIGNALS).tolist() == [0.0, 1.0]
+
+
 def test_small_counts_do_not_lead() -> None:
     """Two new buyers of an unsold product stay behind thirty of one that sold twenty a week."""
     rows = [(a, 0, K.PURCHASE, 1.0) for a in range(2)] + [(100 + a, 1, K.PURCHASE, 2.0) for a in range(40)]

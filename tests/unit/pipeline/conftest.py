@@ -15,7 +15,8 @@ CATALOGUE = [
             tags=("cooking",), created_at=0.0),
     Product("knife", "Chef Knife", brand="Edge", category="Home > Kitchen", price_minor=8000, stock=5, created_at=0.0),
     Product("lamp", "Desk Lamp", brand="Lumen", category="Home > Lighting", price_minor=3000, stock=5, created_at=0.0),
-    Product("ball", "Match Ball", brand="Kick", category="Sports > Football", price_minor=2500, stock=5, created_at=50.0),
+    Product("ball", "Match Ball", brand="Kick", category="Sports > Football", price_minor=2500, stock=5,
+            created_at=50.0),
     Product("novel", "A Novel", category=None, price_minor=None, created_at=100.0),
 ]  # fmt: skip
 
