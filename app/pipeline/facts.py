@@ -140,10 +140,14 @@ def _trend(row: int, shelf: Shelf, now: float) -> TrendRank | None:
     until = None if shelf.model is None else shelf.model.trained_until
     if until is None or now - until > TREND_VALID_S:
         return None
-    code = int(shelf.snapshot.category[row])
     rank = int(shelf.trend_rank[row])
+    if rank == 0:
+        return None
+    if not shelf.snapshot.categories:
+        return TrendRank(category=None, rank=rank, n=shelf.counted, window_days=TREND_WINDOW_DAYS)
+    code = int(shelf.snapshot.category[row])
     group = shelf.prices.get(code)
-    if rank == 0 or group is None:
+    if group is None:
         return None
     return TrendRank(category=shelf.snapshot.categories[code], rank=rank, n=group.n, window_days=TREND_WINDOW_DAYS)
 

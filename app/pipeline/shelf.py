@@ -63,7 +63,8 @@ class Shelf:
     trending_rows: IntArray
     new_rows: IntArray  # newest first
     catalogue_rows: IntArray  # best rated first, then in catalogue order: for a shop without behaviour
-    trend_rank: IntArray  # 1-based rank within the product's category, 0 where it has no trend
+    trend_rank: IntArray  # 1-based rank within its category (in the shop, where no product has one); 0 = no trend
+    counted: int  # available, priced products: what ranks and medians are taken over
     prices: Mapping[int, CategoryPrices] = field(default_factory=dict)  # category code → prices
 
     def scores_by_row(self, by_column: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -114,7 +115,11 @@ def build_shelf(snapshot: Snapshot, model: BaselineModel | None, vectors: Vector
         trending_rows=_best(trend),
         new_rows=_best(np.nan_to_num(snapshot.created_at, nan=0.0)),
         catalogue_rows=_best(1.0 + np.nan_to_num(snapshot.rating_value * np.log1p(snapshot.rating_count), nan=0.0)),
-        trend_rank=_rank_within(snapshot.category, np.where(_counted(snapshot), trend, np.float32(0.0))),
+        trend_rank=_rank_within(
+            snapshot.category if snapshot.categories else np.zeros(n, dtype=np.int32),
+            np.where(_counted(snapshot), trend, np.float32(0.0)),
+        ),
+        counted=int(np.count_nonzero(_counted(snapshot))),
         prices=_category_prices(snapshot),
     )
 
@@ -158,11 +163,11 @@ def _rank_within(category: IntArray, scores: NDArray[np.float32]) -> IntArray:
 
 def _counted(snapshot: Snapshot) -> NDArray[np.bool_]:
     """Products that figures about a category are taken over: available ones with a price."""
-    return (snapshot.category >= 0) & snapshot.available & ~np.isnan(snapshot.price_minor)
+    return snapshot.available & ~np.isnan(snapshot.price_minor)
 
 
 def _category_prices(snapshot: Snapshot) -> dict[int, CategoryPrices]:
-    rows = np.nonzero(_counted(snapshot))[0]
+    rows = np.nonzero(_counted(snapshot) & (snapshot.category >= 0))[0]
     if len(rows) == 0:
         return {}
     rows = rows[np.lexsort((snapshot.price_minor[rows], snapshot.category[rows]))]
