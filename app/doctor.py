@@ -66,4 +66,6 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if settings.has_keys and not settings.token_secret.get_secret_value():
         yield Finding("problem", "tokens", "SHELFWISE_TOKEN_SECRET is empty: browsers can't act for a shopper")
     if settings.llm_model:
-        yield Finding("note", "model", f"SHELFWISE_LLM_MODEL={settings.llm_model} has no effect in this version")
+        budget = settings.llm_daily_budget_usd
+        cap = "no daily budget is set" if budget is None else f"at most {budget:g} US dollars a day"
+        yield Finding("note", "model", f"{settings.llm_model}; {cap}")

@@ -13,7 +13,6 @@ import argparse  # noqa: E402
 import asyncio  # noqa: E402
 import json  # noqa: E402
 import random  # noqa: E402
-import resource  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
@@ -56,12 +55,18 @@ def main() -> None:
     milliseconds = {kind: asyncio.run(_answer(application.service, queries)) for kind, queries in kinds.items()}
     stages = asyncio.run(_stages(application.service, kinds["home"][:200]))
     application.shut()
-    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak_mib = _peak_mib()
     problems = dict(application.keeper.problems)
     json.dump(
         {"ready_s": ready_s, "peak_mib": peak_mib, "ms": milliseconds, "stages": stages, "degraded": problems},
         sys.stdout,
     )
+
+
+def _peak_mib() -> float:
+    """Peak resident size of this process. Not from getrusage, which a child inherits from the process that forked it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 async def _answer(service: RecommendationService, queries: Sequence[Query]) -> list[float]:
