@@ -176,7 +176,7 @@ class RerankStage:
             prompt_version=stored.prompt_id,
         )
 
-    async def take_off(
+    def take_off(
         self,
         plan: Plan,
         query: Query,
@@ -193,6 +193,8 @@ class RerankStage:
         flight = self._flights.get(plan.key)
         if flight is not None:
             return flight
+        if not items:
+            return "not_requested"  # nothing is eligible: there is nothing to order
         refusal = self._client.refusal()
         if refusal is not None:
             return refusal
@@ -228,35 +230,38 @@ class RerankStage:
             outcome="pending",
         )
         flight = Flight(plan=plan, given=given, candidates=tuple(item.product_id for item in items), row=row)
-        self._flights[plan.key] = flight  # before the first await: a second request joins instead of paying again
+        self._flights[plan.key] = flight
+        # A task of its own: a client that leaves now must not leave a flight behind that never starts, and a store
+        # that is slow to write the reservation must not hold up a request beyond its deadline.
+        self._later(self._launch(flight, call, deadline))
+        return flight
+
+    async def _launch(self, flight: Flight, call: ModelCall, deadline: Deadline) -> None:
+        """Reserves what the call may cost, then starts it; `ready` is set whatever happens."""
         try:
-            reserved = await self._in_thread(self._ledger.reserve, row, self._worst_case_usd(call), self._budget)
+            worst_usd = self._worst_case_usd(call)
+            if await self._in_thread(self._ledger.reserve, flight.row, worst_usd, self._budget):
+                flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
         except StoreUnavailable as error:
             log.warning("ledger_unavailable", reason=str(error), action="no call is made that can't be written down")
-            reserved = False
-        if not reserved:
-            del self._flights[plan.key]
+        finally:
+            if flight.run is None:
+                self._flights.pop(flight.plan.key, None)
             flight.ready.set()
-            return "budget_exhausted"
-        flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
-        flight.ready.set()
-        return flight
 
     async def ordered(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """The model's order as far as it is certain at the deadline; the call goes on behind."""
-        await flight.ready.wait()
-        if flight.run is None:
-            return ModelOrder("baseline", "budget_exhausted", gate=flight.plan.gate)
+        asked = deadline.remaining_s() > 0
+        if not await _started(flight, deadline):
+            return self._not_started(flight, "timeout" if asked else "not_requested")
         remaining = deadline.remaining_s()
-        asked = remaining > 0
-        reply = await flight.run.wait(remaining) if asked else None
+        reply = await flight.run.wait(remaining) if flight.run is not None and remaining > 0 else None
         return self._read(flight, limit, reply=reply, late="timeout" if asked else "not_requested")
 
     async def when_complete(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """Like `ordered`, but as soon as the order is complete, without waiting for the reasons that follow it."""
-        await flight.ready.wait()
-        if flight.run is None:
-            return ModelOrder("baseline", "budget_exhausted", gate=flight.plan.gate)
+        if not await _started(flight, deadline) or flight.run is None:
+            return self._not_started(flight, "timeout")
         while (remaining := deadline.remaining_s()) > 0:
             reply = await flight.run.wait(min(LOOK_EVERY_S, remaining))
             order = self._read(flight, limit, reply=reply, late="timeout")
@@ -292,14 +297,17 @@ class RerankStage:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=2.0)
 
+    def _not_started(self, flight: Flight, late: FallbackReason) -> ModelOrder:
+        """The baseline, because the reservation was refused, or has not been written yet."""
+        flight.left_behind = True
+        return ModelOrder("baseline", "budget_exhausted" if flight.ready.is_set() else late, gate=flight.plan.gate)
+
     def _landed(self, flight: Flight, reply: ModelReply) -> None:
         """A call ended: keep a complete answer, write down what it cost. Runs on the event loop and doesn't wait."""
         self._flights.pop(flight.plan.key, None)
         read = read_reply(reply.text, flight.given.product_of, complete=True, limit=ORDER_MAX)
         for kind, n in read.repairs.items():
             self.repairs[kind] += n
-        if reply.outcome == "complete" and read.valid and read.complete_order:
-            self._cache.put(flight.plan.key, self._stored(flight, read, reply))
         row = replace(
             flight.row,
             model=reply.model,
@@ -313,6 +321,8 @@ class RerankStage:
             background=flight.left_behind,
         )
         self._later(self._settle(row))
+        if reply.outcome == "complete" and read.valid and read.complete_order:
+            self._cache.put(flight.plan.key, self._stored(flight, read, reply))
 
     async def _settle(self, row: LedgerRow) -> None:
         try:
@@ -366,3 +376,14 @@ class RerankStage:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+async def _started(flight: Flight, deadline: Deadline) -> bool:
+    """Whether the call was started by the deadline."""
+    if not flight.ready.is_set():
+        try:
+            async with asyncio.timeout(deadline.remaining_s()):
+                await flight.ready.wait()
+        except TimeoutError:
+            return False
+    return flight.run is not None

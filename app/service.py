@@ -120,7 +120,7 @@ class RecommendationService:
         """
         work = await self._in_thread(self._begin, query)
         stage = self._parts.rerank
-        flight = await self._flight(work, deadline)
+        flight = self._flight(work, deadline)
         if stage is None or isinstance(flight, ModelOrder):
             yield Streamed("slate", await self._offered(work, await self._ordered(work, deadline, flight)))
             return
@@ -143,7 +143,7 @@ class RecommendationService:
     async def _ordered(self, work: Work, deadline: Deadline, flight: Flight | ModelOrder | None = None) -> ModelOrder:
         """The model's order for this request, or why there is none."""
         stage = self._parts.rerank
-        flight = flight if flight is not None else await self._flight(work, deadline)
+        flight = flight if flight is not None else self._flight(work, deadline)
         if stage is not None and isinstance(flight, Flight):
             return await stage.ordered(flight, deadline, work.query.limit)
         if (
@@ -155,14 +155,14 @@ class RecommendationService:
             stage.refresh(work.plan, functools.partial(self._ask_again, work.query))
         return flight if isinstance(flight, ModelOrder) else ModelOrder("baseline", "no_model")
 
-    async def _flight(self, work: Work, deadline: Deadline) -> Flight | ModelOrder:
+    def _flight(self, work: Work, deadline: Deadline) -> Flight | ModelOrder:
         """The call for this request, started or joined; or the order without one."""
         stage = self._parts.rerank
         if stage is None or isinstance(work.plan, str):
             return ModelOrder("baseline", "no_model" if isinstance(work.plan, Plan) else work.plan)
         if work.known is not None:
             return work.known
-        flight = await stage.take_off(
+        flight = stage.take_off(
             work.plan, work.query, work.id, items=work.told.items, facts=work.told.facts, deadline=deadline
         )
         return flight if isinstance(flight, Flight) else ModelOrder("baseline", flight, gate=work.plan.gate)
@@ -170,7 +170,7 @@ class RecommendationService:
     async def _ask_again(self, query: Query) -> None:
         """Fills the cache anew behind a stale answer."""
         work = await self._in_thread(self._begin, query, use_cache=False)
-        await self._flight(work, Deadline.after_ms(0))
+        self._flight(work, Deadline.after_ms(0))
 
     async def _offered(self, work: Work, order: ModelOrder) -> Slate:
         slate = await self._in_thread(self._finish, work, order)

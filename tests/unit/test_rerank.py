@@ -402,3 +402,51 @@ def test_an_unknown_price_refuses_to_start(demo_copy: Path) -> None:
     settings = demo_settings(demo_copy, llm_model="openai/nobody-knows-this", llm_api_key="x")
     with pytest.raises(ConfigurationError, match="SHELFWISE_LLM_PRICE_INPUT_USD"):
         build(settings)
+
+
+def test_a_client_that_leaves_at_once_leaves_no_flight(ask, provider) -> None:
+    """Cancelled before the call starts: it is made, paid, cached, and the next request is not stuck behind it."""
+
+    async def work(application: Application) -> None:
+        request = asyncio.create_task(slate_of(application))
+        while not application.model.stage.busy:
+            await asyncio.sleep(0)
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+        await settled(application)
+        assert (await slate_of(application)).strategy == "cache"
+
+    ask(work)
+
+
+def test_a_ledger_that_is_slow_to_write_holds_nobody_up(ask, monkeypatch) -> None:
+    """A reservation that waits for the disk costs the deadline, not more."""
+
+    async def work(application: Application) -> None:
+        reserve = application.model.ledger.reserve
+
+        def slow(*args: object) -> bool:
+            time.sleep(1.0)
+            return reserve(*args)
+
+        monkeypatch.setattr(application.model.ledger, "reserve", slow)
+        started = time.perf_counter()
+        slate = await slate_of(application, ms=100)
+        assert slate.fallback_reason == "timeout"
+        assert time.perf_counter() - started < 0.9
+        await settled(application)
+
+    ask(work)
+
+
+def test_nothing_to_order_is_not_asked(ask, provider) -> None:
+    """With no eligible product there is no call."""
+
+    async def work(application: Application) -> None:
+        before = provider.status()["counts"]["requests"]
+        slate = await slate_of(application, budget_minor=1)
+        assert slate.items == ()
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "not_requested")
+        assert provider.status()["counts"]["requests"] == before
+
+    ask(work)
