@@ -107,8 +107,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "half":
             return _half(backing, before, following)
         case "most":
-            percent = backing.number("price_vs_category", "percent") or 0
-            ok = before == "than" and (percent > 50 or backing.standing() == "lowest")
+            ok = before == "than" and (_pricier_than_half(backing) or backing.standing() == "lowest")
             return "" if ok else "superlative"
         case "faster" | "quicker" | "fast" | "quickly":
             return "" if _outpaced(tokens, i, backing) else "wrong_comparative"
@@ -280,6 +279,14 @@ def _lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequen
         if word == "low" or any(w in ahead for w in ("day", "days", "month", "before")):
             return "" if word != "low" or before in ("day", "days", "month", "recent", "previous") else "unknown_word"
     return "superlative"
+
+
+def _pricier_than_half(backing: Backing) -> bool:
+    """Whether more than half of the category costs more: by percentage, or by count where the category is small."""
+    percent, pricier, n = (backing.number("price_vs_category", key) for key in ("percent", "pricier", "n"))
+    if percent is not None:
+        return percent > 50
+    return pricier is not None and n is not None and 2 * pricier > n
 
 
 def _half(backing: Backing, before: str, following: Sequence[Token]) -> str:

@@ -159,6 +159,7 @@ _FIGURES: Mapping[EvidenceKind, tuple[tuple[str, Unit, str], ...]] = {
         ("below_minor", "money", "below"),
         ("n", "products", "products"),
         ("percent", "percent", "pricier"),
+        ("pricier", "products", "pricier"),
     ),
     "discount": (
         ("price_minor", "money", "price"),

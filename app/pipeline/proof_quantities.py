@@ -138,6 +138,9 @@ def _plain(
         tenths = _tenths(mention)
         return found(mention, backing, "rating", tenths, None, "uncited_number")
     other = after_of(tokens, end, 1)
+    if before is not None and before.text == "than" and other and other[0].text == "of":
+        # "cheaper than 7 of the 11": the dearer ones, never the whole category
+        return found(mention, backing, "products", value, ("pricier",), "uncited_number")
     rank = backing.number("trending", "rank")
     if other and other[0].word == "other" and rank is not None and value == rank - 1:
         return Stated(backing.kinds["trending"])
@@ -159,14 +162,17 @@ def _plain(
     if value is None and noun in ("raters", "orders", "left"):
         return Stated(failure="unit")
     if noun is not None and _weeks(tokens, mention) is None:
-        result = found(mention, backing, noun, value, None, "uncited_number")
+        roles = ("products",) if noun == "products" else None
+        result = found(mention, backing, noun, value, roles, "uncited_number")
         if noun == "left" and result.failure and not _supply(tokens, mention):
             return _word_number(tokens, mention) or result
         return result
     if (weeks := _weeks(tokens, mention)) is not None:
         return found(mention, backing, "days", weeks, None, "uncited_number")
     counted = (
-        found(mention, backing, "products", value, None, "") if _of_category(tokens, mention, covered) else Stated()
+        found(mention, backing, "products", value, ("products",), "")
+        if _of_category(tokens, mention, covered)
+        else Stated()
     )
     if counted.fact_id:
         return counted

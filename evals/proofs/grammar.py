@@ -106,14 +106,15 @@ class Writer:
             if key.endswith("_minor") and isinstance(held, int):
                 slots[key.removesuffix("_minor")] = spoken.amount(held, self.money_currency, rng)
                 slots["~" + key.removesuffix("_minor")] = self._hedged(held, money=True)
-            elif key in ("percent", "count", "orders", "n", "left") and isinstance(held, int):
+            elif key in ("percent", "pricier", "count", "orders", "n", "left") and isinstance(held, int):
                 written = spoken.percent if key == "percent" else spoken.number
                 slots[key] = written(held, rng)
                 slots["~" + key] = slots[key] if key == "percent" else self._hedged(held, money=False)
             elif isinstance(held, str):
                 slots[key] = held
         if "category" in value:
-            slots["category"] = str(value["category"] or "its category")
+            shop_wide = value.get("scope") == "shop"
+            slots["category"] = "our shop" if shop_wide else str(value["category"] or "its category")
         for key in ("seen", "partner", "title"):
             if key in slots:
                 slots[key] = spoken.quoted(slots[key], rng)

@@ -54,6 +54,11 @@ _PHRASINGS = (
     ),
     _phrasing(
         "price_vs_category",
+        rf"price (?P<price>{_MONEY}), cheaper than (?P<pricier>\d+) of (?P<n>\d+ \w+) (?P<where>in .+)$",
+        "at {price} it is cheaper than {pricier} of the {n} {where}",
+    ),
+    _phrasing(
+        "price_vs_category",
         rf"price (?P<price>{_MONEY}), (?P<below>{_MONEY}) below the median of (?P<median>{_MONEY}) of "
         r"(?P<n>\d+ \w+) (?P<where>in .+)$",
         "at {price} it is {below} below the median price {where}",
