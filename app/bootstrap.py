@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -69,6 +69,13 @@ class ModelParts:
     cache: DiskOrderCache
     ledger: SqlLedger
     stage: RerankStage
+    writer: ThreadPoolExecutor  # of the ledger
+
+    def close(self) -> None:
+        """Writes what waits and closes files; after `stage.close()`."""
+        self.writer.shutdown(wait=True)
+        self.cache.close()
+        self.ledger.close()
 
 
 @dataclass(slots=True)
@@ -125,8 +132,7 @@ class Application:
             pool.shutdown(wait=True, cancel_futures=True)
         self.slates.close()
         if self.model is not None:
-            self.model.cache.close()
-            self.model.ledger.close()
+            self.model.close()
         self.store.close()
 
 
@@ -156,7 +162,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
-    model = open_model(settings, pools[0]) if settings.llm_model else None
+    model = open_model(settings) if settings.llm_model else None
     parts = ServiceParts(
         store=store,
         finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
@@ -171,24 +177,12 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
     return Application(settings, store, clock, rules, keeper, slates, parts, RecommendationService(parts), pools, model)
 
 
-def open_model(settings: Settings, pool: Executor) -> ModelParts:
+def open_model(settings: Settings) -> ModelParts:
     """The model stage that the settings name. Sends nothing.
 
     Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
     """
-    prices = (settings.llm_price_input_usd, settings.llm_price_output_usd)
-    client = LiteLlmClient.open(
-        settings.llm_model,
-        settings.llm_api_base,
-        settings.llm_api_key.get_secret_value(),
-        max_concurrency=settings.llm_max_concurrency,
-        explicit_price=None if prices[0] is None or prices[1] is None else (prices[0], prices[1]),
-    )
-    if client.price_of() is None:
-        raise ConfigurationError(
-            f"The price of {settings.llm_model} is not known, and what is unknown is not 0. Set "
-            "SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD (US dollars per 1M tokens)."
-        )
+    client = open_client(settings)
     prompt = load_prompt(settings.prompts_dir, "rerank", "v1")
     gate = load_gate(settings.rules_dir)
     ledger = SqlLedger.open(settings.sqlalchemy_url)
@@ -197,8 +191,11 @@ def open_model(settings: Settings, pool: Executor) -> ModelParts:
     )
     secret = settings.token_secret.get_secret_value().encode() or installation_secret(settings.data_dir)
 
+    # One thread of its own: the database has one writer, and a lock on it must not hold up requests without a model.
+    writer = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+
     async def in_thread(function: Callable[..., _T], /, *args: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(pool, functools.partial(function, *args))
+        return await asyncio.get_running_loop().run_in_executor(writer, functools.partial(function, *args))
 
     stage = RerankStage(
         client=client,
@@ -212,7 +209,32 @@ def open_model(settings: Settings, pool: Executor) -> ModelParts:
         worst_case_usd=client.worst_case_usd,
         in_thread=in_thread,
     )
-    return ModelParts(client, prompt, cache, ledger, stage)
+    return ModelParts(client, prompt, cache, ledger, stage, writer)
+
+
+def open_client(settings: Settings) -> LiteLlmClient:
+    """The model's client; sends and imports nothing.
+
+    Raises: ConfigurationError: the price is unknown, or only half of it is given.
+    """
+    prices = (settings.llm_price_input_usd, settings.llm_price_output_usd)
+    if (prices[0] is None) != (prices[1] is None):
+        raise ConfigurationError(
+            "Set both SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD, or neither."
+        )
+    client = LiteLlmClient.open(
+        settings.llm_model,
+        settings.llm_api_base,
+        settings.llm_api_key.get_secret_value(),
+        max_concurrency=settings.llm_max_concurrency,
+        explicit_price=None if prices[0] is None or prices[1] is None else (prices[0], prices[1]),
+    )
+    if client.price_of() is None:
+        raise ConfigurationError(
+            f"The price of {settings.llm_model} is not known, and what is unknown is not 0. Set "
+            "SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD (US dollars per 1M tokens)."
+        )
+    return client
 
 
 def open_store(settings: Settings) -> SqlStore:

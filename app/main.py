@@ -166,7 +166,9 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
 
     Raises: ConfigurationError, as `server_config`.
     """
-    from app.bootstrap import build  # heavy: numpy, indexes, database
+    from app.bootstrap import build, open_client  # heavy: numpy, indexes, database
 
+    if settings.llm_model:
+        open_client(settings)  # what is wrong with it stops the start here, in one sentence
     app = create_app(lambda: build(settings))
     uvicorn.Server(server_config(app, settings, host=host, port=port)).run()

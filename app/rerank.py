@@ -256,6 +256,7 @@ class RerankStage:
             return self._not_started(flight, "timeout" if asked else "not_requested")
         remaining = deadline.remaining_s()
         reply = await flight.run.wait(remaining) if flight.run is not None and remaining > 0 else None
+        flight.left_behind = reply is None
         return self._read(flight, limit, reply=reply, late="timeout" if asked else "not_requested")
 
     async def when_complete(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
@@ -310,7 +311,6 @@ class RerankStage:
             self.repairs[kind] += n
         row = replace(
             flight.row,
-            model=reply.model,
             outcome=reply.outcome,
             input_tokens=reply.usage.input_tokens,
             output_tokens=reply.usage.output_tokens,
@@ -337,7 +337,7 @@ class RerankStage:
             order=tuple(flight.given.product_of[alias] for alias in read.order),
             prose=portable(read.why, flight.given),
             profile_facts=tuple(flight.given.profile_of.values()),
-            model=reply.model,
+            model=self._client.model,
             prompt_id=self._prompt.id,
             stored_at=self._wall(),
             gate=flight.plan.gate.name,
@@ -347,8 +347,6 @@ class RerankStage:
     def _read(self, flight: Flight, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
         """What is certain of a reply that has ended, or of what was received until now."""
         text = reply.text if reply is not None else "" if flight.run is None else flight.run.text()
-        if reply is None:
-            flight.left_behind = True
         read = read_reply(text, flight.given.product_of, complete=reply is not None, limit=limit)
         fallback: FallbackReason = late if reply is None else _FALLBACK_OF[reply.outcome]
         common = ModelOrder(
@@ -356,7 +354,7 @@ class RerankStage:
             fallback,
             candidates=flight.candidates,
             gate=flight.plan.gate,
-            model=self._client.model if reply is None else reply.model,
+            model=self._client.model,
             prompt_version=self._prompt.id,
             usage=None if reply is None else reply.usage,
         )
@@ -375,7 +373,12 @@ class RerankStage:
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background_work_failed", error=type(error).__name__, detail=str(error))
 
 
 async def _started(flight: Flight, deadline: Deadline) -> bool:

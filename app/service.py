@@ -124,7 +124,7 @@ class RecommendationService:
         if stage is None or isinstance(flight, ModelOrder):
             yield Streamed("slate", await self._offered(work, await self._ordered(work, deadline, flight)))
             return
-        waiting = ModelOrder("baseline", "timeout", gate=flight.plan.gate)
+        waiting = ModelOrder("baseline", "not_requested", gate=flight.plan.gate)  # by design, no fallback
         yield Streamed("baseline", await self._offered(work, waiting))
         work = replace(work, id=uuid.uuid4().hex)
         order = await stage.when_complete(flight, deadline, query.limit)
@@ -162,6 +162,8 @@ class RecommendationService:
             return ModelOrder("baseline", "no_model" if isinstance(work.plan, Plan) else work.plan)
         if work.known is not None:
             return work.known
+        if (landed := stage.cached(work.plan)) is not None and landed.strategy == "cache":
+            return landed  # answered while this request was finding its candidates
         flight = stage.take_off(
             work.plan, work.query, work.id, items=work.told.items, facts=work.told.facts, deadline=deadline
         )
@@ -221,7 +223,9 @@ class RecommendationService:
     def _told(self, work: Work, consent: Consent) -> Told:
         """What a prompt says of the shopper and of the candidates."""
         rows = work.ranking.head()
-        scene = self._scene(work, rows)
+        # Without consent the facts about candidates are those of a stranger, too: "which you bought" is a profile.
+        spoken = work if consent.llm_processing else replace(work, profile=Profile())
+        scene = self._scene(spoken, rows)
         known = [row for row in rows if work.served.shelf.snapshot.product_ids[row] in scene.products]
         items = tuple(
             PromptItem(product.product_id, product.name, product.brand, product.category, evidence)

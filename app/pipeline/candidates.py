@@ -7,7 +7,7 @@ et al. 2009), and every product of the pool gets a user match from the baseline'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,6 @@ class Candidates:
 
     rows: IntArray
     match: FloatScores
-    sources: Mapping[str, IntArray] = field(default_factory=dict)  # source → its rows that reached the pool
 
 
 def personal_scores(shelf: Shelf, profile: Profile) -> FloatScores:
@@ -153,8 +152,7 @@ def merge(
         for retrieved in query.values():
             relevance += _by_row(rows, retrieved) / len(query)
         match = QUERY_WEIGHT * relevance + (1.0 - QUERY_WEIGHT) * match
-    reached = {name: s.rows[np.isin(s.rows, rows)] for name, s in lists.items()}
-    return Candidates(rows=rows, match=match.astype(np.float32), sources=reached)
+    return Candidates(rows=rows, match=match.astype(np.float32))
 
 
 def named(shelf: Shelf, text: str, k: int) -> Retrieved:

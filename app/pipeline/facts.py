@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.domain.catalog import Product
+from app.domain.catalog import BoolArray, Product
 from app.domain.interactions import EventKind
 from app.domain.ranking import Query
 from app.pipeline.evidence_facts import (
@@ -31,7 +31,7 @@ TREND_WINDOW_DAYS = 7
 TREND_VALID_S = 86_400.0
 """How long after the newest interaction of the training data its trend may still be called that of the last days."""
 PARTNERS_ASKED = 20
-HISTORY_CITED = 50
+HISTORY_CITED = 25
 """The heaviest products of a history that a reason may name."""
 
 
@@ -41,6 +41,13 @@ class Records:
 
     products: Mapping[str, Product]
     sensitivity: Sensitivity
+    sensitive: BoolArray | None = None  # by snapshot row, worked out once per catalogue; None = look at each record
+
+    def is_sensitive(self, row: int, product: Product) -> bool:
+        """Whether a reason must not name the product of this row."""
+        if self.sensitive is not None:
+            return bool(self.sensitive[row])
+        return self.sensitivity.sensitive_product(product)
 
 
 def shopper_facts(profile: Profile, records: Records, shelf: Shelf) -> ShopperFacts:
@@ -56,7 +63,7 @@ def shopper_facts(profile: Profile, records: Records, shelf: Shelf) -> ShopperFa
                     interaction=profile.strongest[row],
                     category=product.category,
                     brand=product.brand,
-                    sensitive=records.sensitivity.sensitive_product(product),
+                    sensitive=records.is_sensitive(row, product),
                 )
             )
     return ShopperFacts(
@@ -175,7 +182,7 @@ def _partners(row: int, shelf: Shelf, query: Query, profile: Profile, records: R
             source=name,
             category=product.category,
             interaction=profile.strongest.get(partner_row) if name == "history" else None,
-            sensitive=records.sensitivity.sensitive_product(product),
+            sensitive=records.is_sensitive(partner_row, product),
         )
         found.append((rank, -lift, partner))
     return tuple(partner for _, _, partner in sorted(found, key=lambda entry: entry[:2]))

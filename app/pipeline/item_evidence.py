@@ -32,7 +32,7 @@ class Scene:
     @property
     def records(self) -> Records:
         """Products that a sentence may name."""
-        return Records(self.products, self.config.sensitivity)
+        return Records(self.products, self.config.sensitivity, self.rules.sensitive)
 
 
 def evidence_of_rows(scene: Scene, rows: Sequence[int]) -> list[tuple[Product, tuple[Evidence, ...]]]:

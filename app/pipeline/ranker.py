@@ -11,7 +11,7 @@ import numpy as np
 
 from app.domain.catalog import FloatArray, IntArray
 from app.domain.ranking import Query
-from app.pipeline.candidates import Candidates, FloatScores, Retrieved, merge, widened
+from app.pipeline.candidates import POOL, Candidates, FloatScores, Retrieved, merge, widened
 from app.pipeline.profile import Profile
 from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
 from app.pipeline.scoring import freshness_factor, inventory_factor, percentile, score, season_factor
@@ -103,7 +103,8 @@ def remembered(
 ) -> Ranking:
     """The ranking of candidates whose baseline order is known from a cached answer; rules are applied as of now.
 
-    Args: rows: candidates in baseline order. Their match falls evenly, since only its order was kept.
+    Args: rows: candidates in baseline order. Only that was kept, so their percentiles are those that the best of a
+          full pool have.
     """
     rule_context = _rule_context(shelf, query, profile, context, now)
     match = np.linspace(1.0, 0.0, len(rows), endpoint=False, dtype=np.float32)
@@ -114,7 +115,7 @@ def remembered(
         candidates=Candidates(rows=rows, match=match),
         eligibility=eligibility,
         order=eligibility.eligible_rows(),
-        percentiles=percentile(match.astype(np.float64))[eligibility.mask],
+        percentiles=(1.0 - (np.arange(len(rows)) + 0.5) / POOL)[eligibility.mask],
         composition=NOTHING,
         excluded=eligibility.excluded_counts(),
     )

@@ -114,7 +114,7 @@ class CompiledRules:
         }
         self.not_applied = unapplied_rules(snapshot, rules)
         self._static: dict[str, BoolArray] = {}  # rule id → True where excluded
-        self._sensitive = sensitive
+        self.sensitive = sensitive
         self._repurchase_s: dict[str, FloatArray] = {}  # rule id → seconds per category code
         self._blank: BoolArray | None = None
         if not has_stock_rule:
@@ -146,7 +146,7 @@ class CompiledRules:
         if rule_id == FILTERS:
             return self._outside_filters(context.filters, at)
         if rule_id == SENSITIVE:
-            return None if self._sensitive is None or context.sensitive_asked else self._sensitive[at]
+            return None if self.sensitive is None or context.sensitive_asked else self.sensitive[at]
         rule = next(r for r in self.rules.shop.eligibility if r.id == rule_id)
         match rule:
             case WithinBudget():

@@ -22,6 +22,7 @@ from app.domain.deadline import Deadline  # noqa: E402
 from app.domain.ranking import Query  # noqa: E402
 from app.service import RecommendationService  # noqa: E402
 from app.settings import Settings  # noqa: E402
+from app.telemetry import configure_logging  # noqa: E402
 
 WARM_UP = 50
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20260101)
     parser.add_argument("--currency", default="EUR")
     given = parser.parse_args()
+    configure_logging(level="ERROR")  # to standard error: standard output is the answer
     settings = Settings(
         data_dir=given.data_dir, as_of="last-event", currency=given.currency, consent_default="full,true"
     )
@@ -64,7 +66,7 @@ def main() -> None:
 
 
 def _peak_mib() -> float:
-    """Peak resident size of this process. Not from getrusage, which a child inherits from the process that forked it."""
+    """Peak resident size of this process; getrusage would give that of the process that forked it."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
