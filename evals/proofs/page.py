@@ -87,11 +87,14 @@ def _natural_note() -> list[str]:
     false, true, held = first["falseCaught"], first["trueAccepted"], first["heldOut"]
     told = (
         "Natural sentences were written by someone who had not seen the prover, to try it. **The first run, before "
-        f"anyone working on the prover had read one of them, refused {false['right']} of {false['n']} false and accepted only "
+        f"anyone working on the prover had read one of them, refused {false['right']} of {false['n']} false and "
+        "accepted only "
         f"{true['right']} of {true['n']} true ones.** General rules were then made from every second sentence; on the "
         f"half not yet read they accepted {held['trueAccepted']['right']} of {held['trueAccepted']['n']} true and "
-        f"refused {held['falseCaught']['right']} of {held['falseCaught']['n']} false ones. The table above is after the "
-        "other half had been read too, so it says what the rules can do, not what they do on unseen prose: for that the held-out "
+        f"refused {held['falseCaught']['right']} of {held['falseCaught']['n']} false ones. The table above is after "
+        "the "
+        "other half had been read too, so it says what the rules can do, not what they do on unseen prose: for that "
+        "the held-out "
         "figure is the honest one until new sentences are written. A refused true sentence costs a compiled one in its "
         "place."
     )

@@ -1,0 +1,95 @@
+"""The prover measured by the grammar that was written before it."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.adapters.reason_files import load_reasons
+from app.domain.catalog import Product
+from app.domain.ranking import Evidence
+from app.pipeline.proof import prove
+from evals.proofs.measure import measure
+
+CONFIG = load_reasons(Path(__file__).resolve().parents[3] / "rules")
+MUG = Product("m", "Blue Stoneware Mug", brand="Kiln", category="Home > Tableware", price_minor=1290)
+RATING = Evidence("e1", "rating", "rated 4.6 out of 5 by 80 shoppers", {"rating": "4.6", "scale": 5, "count": 80})
+PRICE = Evidence(
+    "e2",
+    "price_vs_budget",
+    "price 12.90 EUR, 7.10 EUR under the budget of 20.00 EUR",
+    {"price_minor": 1290, "budget_minor": 2000, "under_minor": 710, "currency": "EUR", "source": "request"},
+)
+
+
+def proved(text: str, *cited: Evidence) -> bool:
+    """Whether the sentence is proved by the facts."""
+    return prove(text, item=MUG, cited=cited, config=CONFIG, currency="EUR").ok
+
+
+def share(tally) -> float:
+    """Share that was judged right."""
+    return tally.right / tally.n
+
+
+@pytest.mark.parametrize(("truths", "lies"), [(400, 100), pytest.param(5000, 300, marks=pytest.mark.slow)])
+def test_lies_are_caught_and_truths_are_kept(truths: int, lies: int) -> None:
+    """At least 98% of planted lies are refused, at most 2% of generated truths, and no unproved figure passes."""
+    figures = measure(CONFIG, n_truths=truths, n_lies=lies)
+    planted = list(figures.lies.values())
+    assert sum(t.right for t in planted) / sum(t.n for t in planted) >= 0.98
+    assert share(figures.truths) >= 0.98
+    assert share(figures.compiled) >= 0.99
+    assert figures.unproved_figures == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rated 4.6 out of 5 by 80 shoppers.",
+        "Shoppers rate this mug 4.6 out of 5.",
+        "The Blue Stoneware Mug by Kiln is rated 4.6 by eighty shoppers.",
+    ],
+)
+def test_what_the_fact_says_is_proved(text: str) -> None:
+    """Digits or words, with the item's own name."""
+    assert proved(text, RATING)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rated 4.7 out of 5 by 80 shoppers.",
+        "Rated 4.6 out of 5 by 800 shoppers.",
+        "Not rated 4.6 out of 5 by 80 shoppers.",
+        "The best mug in the shop, rated 4.6 out of 5 by 80 shoppers.",
+        "Rated 4.6 out of 5 by 80 shoppers and dishwasher safe.",
+        "Rated 4.6 out of 5 by 80 shoppers, good for your health.",
+        "Rated 4.6 out of 5 by 80 shoppers <b>now</b>.",
+        "Because you are pregnant: rated 4.6 out of 5 by 80 shoppers.",
+        "A nice mug.",
+    ],
+)
+def test_what_it_does_not_say_is_refused(text: str) -> None:
+    """Wrong figures, negation, superlatives, invented traits, health, markup, inference, and no fact at all."""
+    assert not proved(text, RATING)
+
+
+def test_money_needs_its_fact_currency_and_direction() -> None:
+    """12.90 € is the price; 12.90 $ is not, and under is not over."""
+    assert proved("At €12.90 it is 7.10 EUR under your budget of 20.00 EUR.", PRICE)
+    assert proved("At 12,90 € it stays within your budget of 20,00 €.", PRICE)
+    assert not proved("At $12.90 it stays within your budget.", PRICE)
+    assert not proved("At 12.90 EUR it is 7.10 EUR over your budget.", PRICE)
+    assert not proved("At 12.90 EUR it stays within your budget.", RATING)
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_no_text_breaks_it(text: str) -> None:
+    """Any text has a verdict; one that is proved is shown as plain text of at most 300 characters."""
+    proof = prove(text, item=MUG, cited=(RATING, PRICE), config=CONFIG, currency="EUR")
+    if proof.ok:
+        assert len(proof.text) <= 300
+        assert not set("<>{}[]|`") & set(proof.text)
