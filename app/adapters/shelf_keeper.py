@@ -17,7 +17,7 @@ import structlog
 from app.adapters import generations
 from app.adapters.baseline.artefact import current_version, load_current
 from app.adapters.bm25_index import Bm25Index, lexical_folder
-from app.adapters.chroma_index import ChromaIndex, open_vector_index
+from app.adapters.chroma_index import EXACT_UP_TO, ChromaIndex, open_vector_index
 from app.adapters.item_vectors import ItemVectors, open_item_vectors, vectors_folder
 from app.domain.catalog import Snapshot
 from app.domain.errors import IndexUnavailable, ModelUnavailable, StoreUnavailable
@@ -220,7 +220,7 @@ class ShelfKeeper:
             if isinstance(self._index, ChromaIndex):
                 self._index.close()
             self._index = open_vector_index(self._data_dir, vectors)
-        if isinstance(self._index, ChromaIndex):
+        if isinstance(self._index, ChromaIndex) or len(vectors) <= EXACT_UP_TO:
             self._problems.pop("index", None)
         else:
             self._report("index", "Chroma is not usable or owned by another process; searching exactly")

@@ -158,8 +158,10 @@ def test_another_process_searches_exactly_instead(tmp_path):
     first = ChromaIndex.open(tmp_path, vectors)
     code = f"""
 import pathlib, sys, numpy as np
+from app.adapters import chroma_index
 from app.adapters.chroma_index import open_vector_index
 from app.adapters.item_vectors import open_item_vectors
+chroma_index.EXACT_UP_TO = 10
 data_dir = pathlib.Path(sys.argv[1])
 index = open_vector_index(data_dir, open_item_vectors(data_dir, {KEY!r}))
 query = np.asarray({QUERY.tolist()}, dtype=np.float32)
@@ -170,8 +172,16 @@ print(type(index).__name__, *index.search(query, 5)[0])
     first.close()
 
 
-def test_serving_starts_at_once_without_an_index(tmp_path):
+def test_a_small_shop_is_searched_exactly(tmp_path):
+    """Up to EXACT_UP_TO products the exact index serves, whether Chroma is there or not."""
+    vectors = stored_vectors(tmp_path, random_units(50))
+    ChromaIndex.open(tmp_path, vectors).close()
+    assert isinstance(open_vector_index(tmp_path, vectors), ExactIndex)
+
+
+def test_serving_starts_at_once_without_an_index(tmp_path, monkeypatch):
     """Without a store the service gets exact search, and the Chroma index once it is built."""
+    monkeypatch.setattr("app.adapters.chroma_index.EXACT_UP_TO", 10)
     vectors = stored_vectors(tmp_path, random_units(50))
     assert isinstance(open_vector_index(tmp_path, vectors), ExactIndex)
     ChromaIndex.open(tmp_path, vectors).close()
