@@ -179,6 +179,19 @@ def recommend(
     )
 
 
+@app.command(
+    "eval",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    help="Measure: rankings against tuned peers on real behaviour, and more (`shelfwise eval --help`).",
+)
+def eval_(context: typer.Context) -> None:
+    """Hands the rest of the line to the evaluations, which nothing else here needs."""
+    from evals.cli import evaluations
+
+    evaluations(context.args, prog_name="shelfwise eval")
+
+
 @app.command()
 def doctor() -> None:
     """Check settings, rules, data, indexes and model; say what is missing and what to do (exit code 1)."""

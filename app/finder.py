@@ -6,13 +6,13 @@ import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 import structlog
 
-from app.domain.catalog import IntArray
+from app.domain.catalog import IntArray, Product
 from app.domain.errors import EmbedderUnavailable, IndexUnavailable
 from app.domain.interactions import Consent, Interaction, Shopper
 from app.domain.ranking import Query
@@ -27,7 +27,7 @@ from app.pipeline.candidates import (
 )
 from app.pipeline.profile import Profile, allowed_ids, build_profile
 from app.pipeline.ranker import Ranking, rank
-from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, interests_text
+from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, stated_interests
 from app.pipeline.rules import CompiledRules
 from app.pipeline.shelf import Shelf
 from app.ports import Embedder, LexicalIndex, ShopStore, VectorIndex
@@ -40,6 +40,9 @@ HISTORY_LIMIT = 1000
 INDEX_TIMEOUT_S = 0.25
 """How long an index may keep a request waiting before the slate is made without it."""
 
+RECORDS_KEPT = 20_000
+"""Records kept beside a shelf: some 40 MB."""
+
 _T = TypeVar("_T")
 
 
@@ -51,6 +54,7 @@ class Served:
     rules: CompiledRules
     index: VectorIndex | None
     words: LexicalIndex | None
+    records: dict[str, Product] = field(default_factory=dict)  # read so far; as old as the shelf, and left with it
 
 
 class Finder:
@@ -63,7 +67,7 @@ class Finder:
         self._embedder = embedder
         self._searches = searches
         self._consent_default = consent_default
-        self._embed = functools.lru_cache(maxsize=1024)(self._embed_text)
+        self._embed = functools.lru_cache(maxsize=4096)(self._embed_text)
 
     def shopper(self, query: Query) -> Shopper:
         """Who asks; somebody without an id has the default consent."""
@@ -91,8 +95,33 @@ class Finder:
             half_life_scale=1.0 if model is None else model.half_life_scale,
         )
 
-    def rank(self, served: Served, query: Query, profile: Profile, now: float, watch: Stopwatch) -> Ranking:
-        """Candidates from every source, merged, filtered by the rules, and in baseline order."""
+    def records(self, served: Served, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """Records of these products as of this shelf or newer; unknown ids are left out."""
+        known = served.records
+        missing = [product_id for product_id in product_ids if product_id not in known]
+        if not missing:
+            return {product_id: known[product_id] for product_id in product_ids}
+        read = self._store.products(missing)
+        found = {p: record for p in product_ids if (record := read.get(p) or known.get(p)) is not None}
+        if len(known) > RECORDS_KEPT:
+            known.clear()
+        known.update(read)
+        return found
+
+    def rank(
+        self,
+        served: Served,
+        query: Query,
+        profile: Profile,
+        now: float,
+        watch: Stopwatch,
+        *,
+        compose_now: bool = True,
+    ) -> Ranking:
+        """Candidates from every source, merged, filtered by the rules, and in baseline order.
+
+        Args: compose_now: False leaves the slate rules to `model_order.fused`.
+        """
         shelf = served.shelf
         context = context_rows(shelf, query)
         by_vector = self._searches.submit(self._by_vector, served, profile, query, context)
@@ -119,6 +148,7 @@ class Finder:
             content=content,
             context=context,
             now=now,
+            compose_now=compose_now,
         )
         watch.lap("ranking")
         return ranking
@@ -131,8 +161,7 @@ class Finder:
         For a query only products that really are near it: something is nearest to nonsense, too.
         """
         shelf = served.shelf
-        interests = interests_text(profile)
-        content = content_vector(shelf, profile, None if interests is None else self._vector(interests))
+        content = content_vector(shelf, profile, self._mean_vector(stated_interests(profile)))
         beside: FloatScores | None = None
         if len(context):
             vectors, known = shelf.item_vectors(context)
@@ -151,6 +180,15 @@ class Finder:
         if served.words is None:
             return None
         return retrieved(served.shelf, *served.words.search(text, NEIGHBOURS))
+
+    def _mean_vector(self, texts: Sequence[str]) -> FloatScores | None:
+        """Unit vector in the middle of several texts; None of none."""
+        vectors = [vector for text in texts if (vector := self._vector(text)) is not None]
+        if not vectors:
+            return None
+        mean = np.mean(vectors, axis=0, dtype=np.float32)
+        length = float(np.linalg.norm(mean))
+        return None if length == 0.0 else np.asarray(mean / np.float32(length))
 
     def _vector(self, text: str) -> FloatScores | None:
         try:

@@ -214,6 +214,10 @@ class LexicalIndex(Protocol):
         """Product ids and BM25 scores (> 0) of at most k products, best first."""
         ...
 
+    def scores(self, text: str, product_ids: Sequence[str]) -> NDArray[np.float32]:
+        """The scores that `search` gives these products, in their order; 0 for one that it would not find."""
+        ...
+
 
 class BaselineModel(Protocol):
     """A trained implicit-feedback model, item side only: shoppers are folded in at request time."""

@@ -39,6 +39,9 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.05
 """How often a stream looks whether more of the reply has arrived; parsing a reply takes well under a millisecond."""
 
+SETTLE_AFTER_S = 0.03
+"""How long the cost of a call waits to be written down: the shopper's answer needs the same cores."""
+
 MAX_OUTPUT_TOKENS = 700
 """Room for ten sentences; a reply of five takes about 200."""
 
@@ -325,6 +328,8 @@ class RerankStage:
             self._cache.put(flight.plan.key, self._stored(flight, read, reply))
 
     async def _settle(self, row: LedgerRow) -> None:
+        # Until then the pending row holds the worst case, whatever happens to us.
+        await asyncio.sleep(SETTLE_AFTER_S)
         try:
             await self._in_thread(self._ledger.settle, row.call_id, row)
         except StoreUnavailable as error:

@@ -7,7 +7,7 @@ import functools
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar
 
 from app.domain.catalog import Product
@@ -19,7 +19,7 @@ from app.domain.ranking import Explanation, FallbackReason, Query, RankedItem, S
 from app.finder import Finder, Served, Stopwatch
 from app.pipeline import explain
 from app.pipeline.facts import cited_ids
-from app.pipeline.item_evidence import Scene, evidence_of_rows
+from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
 from app.pipeline.model_order import ModelOrder, fused, still_true
 from app.pipeline.profile import Profile
 from app.pipeline.profile_facts import profile_facts
@@ -48,10 +48,12 @@ class SlateLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a prompt is made of."""
+    """What a prompt is made of, and the scene that it was read from."""
 
     items: tuple[PromptItem, ...] = ()
     facts: tuple[ProfileFact, ...] = ()
+    scene: Scene | None = None  # None: nothing was told, or it was told as of a stranger
+    evidence: Mapping[int, RowEvidence] = field(default_factory=dict)  # by snapshot row
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,10 @@ class RecommendationService:
         Returns: at most `query.limit` items, fewer when fewer are eligible, never an ineligible one.
         Raises:  UnknownProduct: the query names a product that the shop does not have.
         """
-        work = await self._in_thread(self._begin, query)
-        return await self._offered(work, await self._ordered(work, deadline))
+        work, slate = await self._in_thread(self._first, query)
+        if slate is None:
+            slate = await self._in_thread(self._finish, work, await self._ordered(work, deadline))
+        return self._offered(work, slate)
 
     async def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
         """`baseline` at once, `slate` when the model's order is complete or late, then `reason` as each is proved.
@@ -118,17 +122,19 @@ class RecommendationService:
         Args:    deadline: how long the order is waited for; until: how long reasons are.
         Raises:  UnknownProduct.
         """
-        work = await self._in_thread(self._begin, query)
+        work, slate = await self._in_thread(self._first, query)
+        flight = self._flight(work, deadline) if slate is None else None
         stage = self._parts.rerank
-        flight = self._flight(work, deadline)
-        if stage is None or isinstance(flight, ModelOrder):
-            yield Streamed("slate", await self._offered(work, await self._ordered(work, deadline, flight)))
+        if stage is None or not isinstance(flight, Flight):
+            if slate is None:
+                slate = await self._in_thread(self._finish, work, flight)
+            yield Streamed("slate", self._offered(work, slate))
             return
         waiting = ModelOrder("baseline", "not_requested", gate=flight.plan.gate)  # by design, no fallback
-        yield Streamed("baseline", await self._offered(work, waiting))
+        yield Streamed("baseline", self._offered(work, await self._in_thread(self._finish, work, waiting)))
         work = replace(work, id=uuid.uuid4().hex)
         order = await stage.when_complete(flight, deadline, query.limit)
-        slate = await self._offered(work, order)
+        slate = self._offered(work, await self._in_thread(self._finish, work, order))
         yield Streamed("slate", slate)
         proved = {item.product_id for item in slate.items if item.reason_source == "llm"}
         if order.strategy == "baseline" or query.reasons != "llm":
@@ -140,28 +146,18 @@ class RecommendationService:
                     proved.add(item.product_id)
                     yield Streamed("reason", slate, item)
 
-    async def _ordered(self, work: Work, deadline: Deadline, flight: Flight | ModelOrder | None = None) -> ModelOrder:
+    async def _ordered(self, work: Work, deadline: Deadline) -> ModelOrder:
         """The model's order for this request, or why there is none."""
-        stage = self._parts.rerank
-        flight = flight if flight is not None else self._flight(work, deadline)
-        if stage is not None and isinstance(flight, Flight):
-            return await stage.ordered(flight, deadline, work.query.limit)
-        if (
-            stage is not None
-            and isinstance(work.plan, Plan)
-            and flight is work.known
-            and work.known.strategy == "stale"
-        ):
-            stage.refresh(work.plan, functools.partial(self._ask_again, work.query))
-        return flight if isinstance(flight, ModelOrder) else ModelOrder("baseline", "no_model")
+        flight = self._flight(work, deadline)
+        if self._parts.rerank is None or not isinstance(flight, Flight):
+            return flight if isinstance(flight, ModelOrder) else ModelOrder("baseline", "no_model")
+        return await self._parts.rerank.ordered(flight, deadline, work.query.limit)
 
     def _flight(self, work: Work, deadline: Deadline) -> Flight | ModelOrder:
         """The call for this request, started or joined; or the order without one."""
         stage = self._parts.rerank
         if stage is None or isinstance(work.plan, str):
             return ModelOrder("baseline", "no_model" if isinstance(work.plan, Plan) else work.plan)
-        if work.known is not None:
-            return work.known
         if (landed := stage.cached(work.plan)) is not None and landed.strategy == "cache":
             return landed  # answered while this request was finding its candidates
         flight = stage.take_off(
@@ -174,9 +170,12 @@ class RecommendationService:
         work = await self._in_thread(self._begin, query, use_cache=False)
         self._flight(work, Deadline.after_ms(0))
 
-    async def _offered(self, work: Work, order: ModelOrder) -> Slate:
-        slate = await self._in_thread(self._finish, work, order)
+    def _offered(self, work: Work, slate: Slate) -> Slate:
+        """The slate, queued for writing; an answer that had become stale is asked for again behind it."""
         self._parts.slates.offer(slate, work.query.user_id or work.query.anonymous_id or work.query.session_id)
+        stage, known = self._parts.rerank, work.known
+        if stage is not None and isinstance(work.plan, Plan) and known is not None and known.strategy == "stale":
+            stage.refresh(work.plan, functools.partial(self._ask_again, work.query))
         return slate
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
@@ -190,8 +189,17 @@ class RecommendationService:
         """
         return await self._in_thread(self._fate, recommendation_id, product_id)
 
-    def _begin(self, query: Query, *, use_cache: bool = True) -> Work:
-        """Everything before the model: profile, a cached answer, or candidates, baseline and what a prompt tells."""
+    def _first(self, query: Query) -> tuple[Work, Slate | None]:
+        """Everything before the model, and the slate as well where no model needs to be waited for."""
+        work = self._begin(query)
+        order = ModelOrder("baseline", work.plan) if isinstance(work.plan, str) else work.known
+        return work, None if order is None else self._finish(work, order)
+
+    def _begin(self, query: Query, *, ask: bool = True, use_cache: bool = True) -> Work:
+        """Everything before the model: profile, a cached answer, or candidates, baseline and what a prompt tells.
+
+        Args: ask: False makes the whole baseline and nothing for a model; use_cache: False makes an answer anew.
+        """
         watch = Stopwatch()
         now = self._parts.clock.now()
         served = self._parts.served()
@@ -202,7 +210,9 @@ class RecommendationService:
         profile = finder.profile(served, query, shopper, now)
         watch.lap("profile")
         stage = self._parts.rerank
-        plan: Plan | FallbackReason = "no_model" if stage is None else stage.plan(query, profile, shopper.consent)
+        plan: Plan | FallbackReason = "no_model"
+        if stage is not None and ask:
+            plan = stage.plan(query, profile, shopper.consent)
         begun = functools.partial(Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch)
         known = None
         if stage is not None and isinstance(plan, Plan) and use_cache:
@@ -214,7 +224,9 @@ class RecommendationService:
             watch.lap("ranking")
             if len(ranking.order) >= query.limit:
                 return begun(ranking=ranking, known=known)
-        work = begun(ranking=finder.rank(served, query, profile, now, watch), known=known)
+        asks = isinstance(plan, Plan)
+        ranking = finder.rank(served, query, profile, now, watch, compose_now=not asks)
+        work = begun(ranking=ranking, known=known)
         if isinstance(plan, Plan) and known is None:
             work = replace(work, told=self._told(work, plan.consent))
             watch.lap("prompt")
@@ -227,11 +239,13 @@ class RecommendationService:
         spoken = work if consent.llm_processing else replace(work, profile=Profile())
         scene = self._scene(spoken, rows)
         known = [row for row in rows if work.served.shelf.snapshot.product_ids[row] in scene.products]
+        found = dict(zip(known, evidence_of_rows(scene, known), strict=True))
         items = tuple(
             PromptItem(product.product_id, product.name, product.brand, product.category, evidence)
-            for product, evidence in evidence_of_rows(scene, known)
+            for product, evidence in found.values()
         )
-        return Told(items, self._profile_facts(work, scene, consent))
+        facts = self._profile_facts(work, scene, consent)
+        return Told(items, facts, scene, found) if spoken is work else Told(items, facts)
 
     def _scene(self, work: Work, rows: Sequence[int]) -> Scene:
         shelf = work.served.shelf
@@ -240,7 +254,7 @@ class RecommendationService:
             rules=work.served.rules,
             query=work.query,
             profile=work.profile,
-            products=self._parts.store.products(cited_ids(rows, shelf, work.query, work.profile)),
+            products=self._parts.finder.records(work.served, cited_ids(rows, shelf, work.query, work.profile)),
             config=self._parts.reasons,
             now=work.now,
             currency=self._parts.currency,
@@ -262,10 +276,15 @@ class RecommendationService:
         watch.lap("rerank")
         served = work.served
         ranking = fused(work.ranking, order, served.rules, served.shelf, work.query.limit)
-        scene = self._scene(work, ranking.composition.rows.tolist())
-        if order.prose and isinstance(work.plan, Plan):
-            order = still_true(order, self._profile_facts(work, scene, work.plan.consent))
-        items = slate_items(scene, ranking, order)
+        rows = ranking.composition.rows.tolist()
+        told = work.told
+        if told.scene is not None and served is self._parts.served() and all(row in told.evidence for row in rows):
+            items = slate_items(told.scene, ranking, still_true(order, told.facts), told.evidence)
+        else:
+            scene = self._scene(work, rows)
+            if order.prose and isinstance(work.plan, Plan):
+                order = still_true(order, self._profile_facts(work, scene, work.plan.consent))
+            items = slate_items(scene, ranking, order)
         watch.lap("reasons")
         model = served.shelf.model
         return Slate(
@@ -295,7 +314,7 @@ class RecommendationService:
         for item in slate.items:
             if item.product_id == product_id:
                 return explain.served(slate, item, now)
-        work = self._begin(slate.query, use_cache=False)
+        work = self._begin(slate.query, ask=False)
         snapshot = work.served.shelf.snapshot
         if product_id not in snapshot.row_of:
             raise UnknownProduct(product_id)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import bm25s
@@ -16,58 +13,114 @@ from numpy.typing import NDArray
 from app.adapters import generations
 from app.adapters.exact_index import top_k
 from app.adapters.item_vectors import dump_ids, load_ids
+from app.adapters.spelling import Spelling
 from app.domain.errors import IndexUnavailable
+from app.pipeline.item_text import SearchText
+from app.pipeline.search_words import halves, joined_pairs, search_words
 from app.ports import Progress
 
 MAX_QUERY_TOKENS = 64
+DETAILS_SHARE = 0.25
+"""Weight of a match in the attributes or the id next to one in name, labels or description (docs/decisions/008)."""
+
 _MAX_QUERY_CHARS = 4_096
-_MAX_WORD = 64  # longer runs of letters are no words; only their start is kept
+_MAX_GUESSES = 8  # unknown words of a query that are looked up in the spelling; bounds the work on a hostile text
 _IDS = "ids.json"
-_INDEX = "bm25"
-_WORD = re.compile(r"[^\W_]+")
+_PARTS = ("main", "details")  # of SearchText; each is an index of its own, so that long attributes thin no name out
+_ANALYSIS = 2  # raised whenever search_words or search_text changes: an index of older words is built again
 
 
 class Bm25Index:
     """Satisfies `LexicalIndex`. Safe to call from several threads."""
 
-    def __init__(self, generation: str, digest: str, product_ids: tuple[str, ...], model: bm25s.BM25 | None) -> None:
+    def __init__(
+        self,
+        generation: str,
+        digest: str,
+        product_ids: tuple[str, ...],
+        *,
+        main: bm25s.BM25 | None,
+        details: bm25s.BM25 | None,
+        details_share: float = DETAILS_SHARE,
+    ) -> None:
         self.generation = generation
         self.digest = digest
         self.product_ids = product_ids
-        self._model = model
+        self._row_of = {product_id: row for row, product_id in enumerate(product_ids)}
+        self._weighted = [(part, share) for part, share in ((main, 1.0), (details, details_share)) if part is not None]
+        self._words = {} if main is None else main.vocab_dict
+        self._spelling = Spelling(_frequency(main))
 
     @classmethod
-    def open(cls, data_dir: Path) -> Bm25Index:
+    def open(cls, data_dir: Path, *, details_share: float = DETAILS_SHARE) -> Bm25Index:
         """The current lexical index, or the last good one where that is damaged.
 
         Raises: IndexUnavailable: there is none that can be used.
         """
         root = lexical_folder(data_dir)
         for generation in generations.intact_generations(root):
-            return _load(generation)
+            return _load(generation, details_share)
         raise IndexUnavailable(f"{root} holds no usable search index; run `shelfwise train`")
 
     def __len__(self) -> int:
         return len(self.product_ids)
 
     def search(self, text: str, k: int) -> tuple[Sequence[str], NDArray[np.float32]]:
-        """Product ids and BM25 scores of at most k products that share a word with the text, best first, ties by row.
+        """Product ids and scores of at most k products that share a word with the text, best first, ties by row.
 
-        The first MAX_QUERY_TOKENS different words count. Every score is above 0 (Lucene's variant of BM25 gives no
-        word a negative weight); products that share no word are left out.
+        A score is the BM25 of the main text and DETAILS_SHARE of the BM25 of the details. The first MAX_QUERY_TOKENS
+        different words count. Every score is above 0 (Lucene's variant of BM25 gives no word a negative weight);
+        products that share no word are left out.
+
+        A word that no product holds is read as the nearest known one (`Spelling`), or as two without a space between;
+        two words that some product writes as one are looked up like that as well.
 
         Returns: nothing for k ≤ 0 and for a text without a known word.
         """
-        if self._model is None or k <= 0:
+        scores = None if k <= 0 else self._scores(text)
+        if scores is None:
             return (), np.zeros(0, dtype=np.float32)
-        words = list(islice(dict.fromkeys(_words(text[:_MAX_QUERY_CHARS])), MAX_QUERY_TOKENS))
-        known = self._model.get_tokens_ids(words)
-        if not known:
-            return (), np.zeros(0, dtype=np.float32)
-        scores: NDArray[np.float32] = self._model.get_scores_from_ids(known)
         rows = np.flatnonzero(scores > 0)
         best = rows[top_k(scores[rows], k)]
         return tuple(self.product_ids[row] for row in best), scores[best]
+
+    def scores(self, text: str, product_ids: Sequence[str]) -> NDArray[np.float32]:
+        """The scores that `search` gives these products, in their order; 0 without a shared word, or unknown."""
+        found = np.zeros(len(product_ids), dtype=np.float32)
+        scores = self._scores(text)
+        if scores is not None:
+            rows = np.fromiter((self._row_of.get(p, -1) for p in product_ids), dtype=np.intp, count=len(product_ids))
+            found[rows >= 0] = scores[rows[rows >= 0]]
+        return found
+
+    def _scores(self, text: str) -> NDArray[np.float32] | None:
+        """Scores of all products, shape (n,); None where no word is known."""
+        words = self._understood(list(dict.fromkeys(search_words(text[:_MAX_QUERY_CHARS])))[:MAX_QUERY_TOKENS])
+        total: NDArray[np.float32] | None = None
+        for part, share in self._weighted:
+            known = part.get_tokens_ids(words)
+            if known and share > 0:
+                scores = np.float32(share) * part.get_scores_from_ids(known)
+                total = scores if total is None else total + scores
+        return total
+
+    def _understood(self, typed: Sequence[str]) -> list[str]:
+        """The different words to look up: known ones, compounds written as one, and what unknown ones may mean."""
+        words: dict[str, None] = {}
+        guesses = 0
+        for word in typed:
+            if any(word in part.vocab_dict for part, _ in self._weighted):
+                words[word] = None
+            elif word.isalpha() and guesses < _MAX_GUESSES:
+                guesses += 1
+                words.update(dict.fromkeys(self._meant(word)))
+        return [*words, *(pair for pair in joined_pairs(typed) if pair in self._words and pair not in words)]
+
+    def _meant(self, unknown: str) -> Sequence[str]:
+        nearest = self._spelling.nearest(unknown)
+        if nearest is not None:
+            return (nearest,)
+        return next((pair for pair in halves(unknown) if all(half in self._words for half in pair)), ())
 
 
 def lexical_folder(data_dir: Path) -> Path:
@@ -75,8 +128,8 @@ def lexical_folder(data_dir: Path) -> Path:
     return data_dir / "lexical"
 
 
-def build_bm25(data_dir: Path, texts: Mapping[str, str], progress: Progress | None = None) -> Bm25Index:
-    """Indexes product id → search text, k1 1.5 and b 0.75, as a new current generation; keeps the one before.
+def build_bm25(data_dir: Path, texts: Mapping[str, SearchText], progress: Progress | None = None) -> Bm25Index:
+    """Indexes product id → search texts, k1 1.5 and b 0.75, as a new current generation; keeps the one before.
 
     BM25 as in Robertson & Zaragoza (2009), in Lucene's variant.
 
@@ -89,50 +142,65 @@ def build_bm25(data_dir: Path, texts: Mapping[str, str], progress: Progress | No
 
         def write(folder: Path) -> Mapping[str, str | int]:
             (folder / _IDS).write_bytes(dump_ids(list(texts)))
-            vocabulary: dict[str, int] = {}
-            rows: list[list[int]] = []
+            rows: dict[str, list[list[int]]] = {part: [] for part in _PARTS}
+            vocabulary: dict[str, dict[str, int]] = {part: {} for part in _PARTS}
             for done, text in enumerate(texts.values(), start=1):
-                rows.append([vocabulary.setdefault(word, len(vocabulary)) for word in _words(text)])
+                for part, words in ((part, vocabulary[part]) for part in _PARTS):
+                    rows[part].append([words.setdefault(w, len(words)) for w in search_words(getattr(text, part))])
                 if progress is not None and (done % 1_000 == 0 or done == len(texts)):
                     progress("search index", done, len(texts))
-            if vocabulary:
-                model = bm25s.BM25(method="lucene", backend="numpy")
-                model.index((rows, vocabulary), show_progress=False)
-                model.save(folder / _INDEX, show_progress=False)
-            return {"rows": len(texts), "words": len(vocabulary), "digest": digest}
+            for part in _PARTS:
+                if vocabulary[part]:
+                    model = bm25s.BM25(method="lucene", backend="numpy")
+                    model.index((rows[part], vocabulary[part]), show_progress=False)
+                    model.save(folder / part, show_progress=False)
+            return {"rows": len(texts), "digest": digest} | {part: len(vocabulary[part]) for part in _PARTS}
 
         try:
             written = generations.write_generation(root, write)
         except OSError as error:
             raise IndexUnavailable(f"{root} can't be written ({error}); check DATA_DIR and free space") from error
         generations.prune(root, {written.name, *([] if before is None else [before])})
-    return _load(written)
+    return _load(written, DETAILS_SHARE)
 
 
-def texts_digest(texts: Mapping[str, str]) -> str:
-    """The same for the same ids and texts in the same order."""
-    digest = hashlib.blake2b(digest_size=16)
+def texts_digest(texts: Mapping[str, SearchText]) -> str:
+    """The same for the same ids and texts in the same order, analysed in the same way."""
+    digest = hashlib.blake2b(digest_size=16, person=_ANALYSIS.to_bytes(2, "big"))
     for product_id, text in texts.items():
-        for part in (product_id, text):
+        for part in (product_id, text.main, text.details):
             data = part.encode("utf-8", "surrogatepass")
             digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()
 
 
-def _load(generation: generations.Generation) -> Bm25Index:
+def _load(generation: generations.Generation, details_share: float) -> Bm25Index:
     product_ids = load_ids(generation.folder / _IDS)
     if len(product_ids) != generation.number("rows"):
         raise IndexUnavailable(f"{generation.folder}: ids and index differ in length; run `shelfwise train`")
-    model = None
-    if generation.number("words"):
-        try:
-            model = bm25s.BM25.load(generation.folder / _INDEX, mmap=True, show_progress=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise IndexUnavailable(f"{generation.folder / _INDEX} can't be read ({error})") from error
-    return Bm25Index(generation.name, generation.text("digest"), product_ids, model)
+    main, details = (_load_part(generation, part) for part in _PARTS)
+    return Bm25Index(
+        generation.name,
+        generation.text("digest"),
+        product_ids,
+        main=main,
+        details=details,
+        details_share=details_share,
+    )
 
 
-def _words(text: str) -> Iterator[str]:
-    """Runs of letters and digits of any script, case folded, in order. No stemming: no installed library has one."""
-    for found in _WORD.finditer(unicodedata.normalize("NFKC", text).casefold()):
-        yield found.group()[:_MAX_WORD]
+def _load_part(generation: generations.Generation, part: str) -> bm25s.BM25 | None:
+    if generation.number(part) == 0:
+        return None
+    try:
+        return bm25s.BM25.load(generation.folder / part, mmap=True, show_progress=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexUnavailable(f"{generation.folder / part} can't be read ({error})") from error
+
+
+def _frequency(part: bm25s.BM25 | None) -> Mapping[str, int]:
+    """Word → products whose main text holds it."""
+    if part is None:
+        return {}
+    held: Mapping[int, int] = dict(enumerate(np.diff(part.scores["indptr"]).tolist()))
+    return {word: held[at] for word, at in part.vocab_dict.items() if word and held.get(at, 0) > 0}

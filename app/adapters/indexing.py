@@ -24,7 +24,7 @@ from app.adapters.item_vectors import (
 )
 from app.domain.catalog import Product
 from app.domain.errors import EmbedderUnavailable, IndexUnavailable
-from app.pipeline.item_text import item_text, search_text
+from app.pipeline.item_text import SearchText, item_text, search_text
 from app.ports import Embedder, Progress, Vectors
 
 log = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ class _Plan:
 
     hashes: dict[str, bytes]
     to_embed: dict[str, str]  # product id → item_text, where it is new or changed
-    search_texts: dict[str, str]
+    search_texts: dict[str, SearchText]
 
 
 def sync_index(
@@ -219,7 +219,7 @@ def _sync_chroma(
         return "unavailable", str(error)
 
 
-def _sync_lexical(data_dir: Path, texts: dict[str, str], progress: Progress | None) -> bool:
+def _sync_lexical(data_dir: Path, texts: dict[str, SearchText], progress: Progress | None) -> bool:
     try:
         if Bm25Index.open(data_dir).digest == texts_digest(texts):
             return False

@@ -240,7 +240,7 @@ class LiteLlmClient:
             if task.done():
                 return ending_of(received, task.exception(), model=self.model)
             if received.over.is_set():
-                self._leave(task)
+                self._leave(task, received)
                 return ending_of(received, None, model=self.model)
             return Ending("timeout")
         finally:
@@ -249,18 +249,21 @@ class LiteLlmClient:
                 task.cancel()
                 await asyncio.wait({task}, timeout=_CLEAN_UP_S)
 
-    def _leave(self, task: asyncio.Task[None]) -> None:
-        """Gives litellm a second to finish what changes nothing any more; that gives the connection back."""
-        self._running.add(task)
-        limit = asyncio.get_running_loop().call_later(_CLEAN_UP_S, task.cancel)
+    def _leave(self, task: asyncio.Task[None], received: Received) -> None:
+        """Interrupts litellm, whose sums change nothing any more, once the body is read and the connection is free."""
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._running.discard(task)
-            limit.cancel()
-            if not task.cancelled():
+        async def interrupt() -> None:
+            await asyncio.wait({task, drained}, timeout=_CLEAN_UP_S, return_when=asyncio.FIRST_COMPLETED)
+            drained.cancel()
+            task.cancel()
+            await asyncio.wait({task}, timeout=_CLEAN_UP_S)
+            if task.done() and not task.cancelled():
                 task.exception()  # whatever it is, the reply is complete
 
-        task.add_done_callback(ended)
+        drained = asyncio.create_task(received.wire.drained.wait())
+        leaving = asyncio.create_task(interrupt())
+        self._running.add(leaving)
+        leaving.add_done_callback(self._running.discard)
 
     async def _receive(self, received: Received, call: ModelCall) -> None:
         await receive(await self._connected(), call, received, self._pace.clock)

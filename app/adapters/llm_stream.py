@@ -36,10 +36,7 @@ class Received:
     over: asyncio.Event = field(default_factory=asyncio.Event)  # all that matters is here; litellm may go on
 
     def look(self) -> None:
-        """Sets `over` once finish reason, usage and end of an OpenAI stream are here.
-
-        litellm then goes on for 10 to 20 ms, adding up in a thread what the wire has told already.
-        """
+        """Sets `over` once finish reason, usage and end of an OpenAI stream are here."""
         if self.finish is not None and self.wire.done and wire_usage(self.wire) is not None:
             self.over.set()
 
@@ -62,6 +59,7 @@ async def receive(connection: Connection, call: ModelCall, received: Received, c
     """Makes one attempt and fills `received`. Raises whatever litellm raises; connections are always given back."""
     token = CURRENT.set(received.wire)
     received.wire.on_bytes = received.look
+    received.wire.enough = received.over.is_set
     try:
         async for chunk in await connection.stream(call):
             _take(chunk, received, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,7 @@ class Snapshot:
         return mask
 
 
+@lru_cache(maxsize=8192)  # the paths of a catalogue recur in every request
 def category_key(path: str) -> str:
     """A category path in one comparable form: parts trimmed, joined by ' > ', case folded."""
     return " > ".join(part.strip() for part in path.split(">") if part.strip()).casefold()

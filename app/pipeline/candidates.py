@@ -124,18 +124,17 @@ def merge(
     context: FloatScores | None,
     beside: FloatScores | None = None,
     content: FloatScores | None,
-    query: Mapping[str, Retrieved] | None,
+    query: Retrieved | None,
     size: int = POOL,
 ) -> Candidates:
     """Merges the sources by rank into the pool and gives each product its user match.
 
     Args:    personal, context: from the functions above; beside: the vector of what is on the page or in the cart;
              content: the vector of `content_vector`;
-             query: what the stated query retrieved, by retriever; where present, only products it retrieved are
-             candidates, because a shopper who asks for something wants that.
+             query: what answers the stated query, best first, scored 0..1 (`query_match`); where present, only these
+             products are candidates, because a shopper who asks for something wants that.
     """
-    lists = query if query is not None else sources
-    rows = _fuse([s.rows for s in lists.values()], size)
+    rows = _fuse([s.rows for s in sources.values()], size) if query is None else query.rows[:size]
     match = _scaled(personal[rows])
     bucket = history_bucket(profile.interactions)
     if content is not None:
@@ -148,10 +147,7 @@ def merge(
         parts += [] if beside is None else [_similarity(shelf, rows, beside)]
         match = CONTEXT_WEIGHT * np.mean(parts, axis=0) + (1.0 - CONTEXT_WEIGHT) * match
     if query is not None:
-        relevance = np.zeros(len(rows), dtype=np.float32)
-        for retrieved in query.values():
-            relevance += _by_row(rows, retrieved) / len(query)
-        match = QUERY_WEIGHT * relevance + (1.0 - QUERY_WEIGHT) * match
+        match = QUERY_WEIGHT * query.scores[:size] + (1.0 - QUERY_WEIGHT) * match
     return Candidates(rows=rows, match=match.astype(np.float32))
 
 
@@ -229,12 +225,6 @@ def _similarity(shelf: Shelf, rows: IntArray, vector: FloatScores) -> FloatScore
     if found.any():
         similarity[found] = _scaled(vectors[found] @ vector)
     return similarity
-
-
-def _by_row(rows: IntArray, retrieved: Retrieved) -> FloatScores:
-    """A source's scores for the pool's rows, scaled to 0..1; 0 where the source did not retrieve the product."""
-    scores = dict(zip(retrieved.rows.tolist(), _scaled(retrieved.scores).tolist(), strict=True))
-    return np.asarray([scores.get(row, 0.0) for row in rows.tolist()], dtype=np.float32)
 
 
 def _unit(vector: FloatScores) -> FloatScores | None:

@@ -155,7 +155,7 @@ def _attribute(subject: Subject) -> Iterator[Draft]:
     """
     shopper = subject.shopper
     sizes = subject.config.size_attributes
-    offered = list(_offered(subject))
+    offered = [(name, value, folded_words(value), name.casefold() in sizes) for name, value in _offered(subject)]
     for stated, wishes, wants_size in (
         ("interest", shopper.interests, False),
         ("style", shopper.style_tags, False),
@@ -166,8 +166,8 @@ def _attribute(subject: Subject) -> Iterator[Draft]:
             own = subject.name(wish)
             if not wanted or own is None:
                 continue
-            for attribute, value in offered:
-                if (attribute.casefold() in sizes) == wants_size and folded_words(value) == wanted:
+            for attribute, value, words, is_size in offered:
+                if words == wanted and is_size == wants_size:
                     offered_as = plain(value, subject.config.thresholds.name_length)
                     text = f"{_spoken(attribute)} “{own}”, {_STATED[stated]}"
                     if offered_as != own:

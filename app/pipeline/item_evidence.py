@@ -35,7 +35,11 @@ class Scene:
         return Records(self.products, self.config.sensitivity, self.rules.sensitive)
 
 
-def evidence_of_rows(scene: Scene, rows: Sequence[int]) -> list[tuple[Product, tuple[Evidence, ...]]]:
+RowEvidence = tuple[Product, tuple[Evidence, ...]]
+"""A record and the facts about it, strongest first."""
+
+
+def evidence_of_rows(scene: Scene, rows: Sequence[int]) -> list[RowEvidence]:
     """Record and facts of each row, strongest first; every row must have a record. Ids tell the rows apart: e1_1, …"""
     records, profile, query = scene.records, scene.profile, scene.query
     shopper = shopper_facts(profile, records, scene.shelf)

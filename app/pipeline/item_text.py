@@ -6,8 +6,10 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from app.domain.catalog import Product
+from app.pipeline.seller_text import folded_words
 
 DESCRIPTION_CHARS = 600
 """Of the description, this many characters are embedded: about half of the 256 tokens that MiniLM reads."""
@@ -44,24 +46,31 @@ def item_text(product: Product) -> str:
     return ". ".join(_nonempty(part.rstrip(".") for part in parts))
 
 
-def search_text(product: Product) -> str:
-    """The text that a shopper's words are matched against: everything of `item_text` uncut, and the product id.
+@dataclass(frozen=True, slots=True)
+class SearchText:
+    """What a shopper's words are matched against, in two parts of different weight."""
 
-    Returns: lines of name, brand, category, tags, attributes, description and id; the name stands twice, so that a
-             match in the name outweighs the same match in a description.
+    main: str  # lines of name, brand, category, tags, description
+    details: str = ""  # lines of attributes and the product id
+
+
+def search_text(product: Product) -> SearchText:
+    """The texts that a shopper's words are matched against: everything of `item_text` uncut, and the product id.
+
+    Attributes are apart because there are many of them and few say what a product is: a cable's connector is "USB"
+    (docs/decisions/008). Brand, category and tags whose words the name holds already are not said twice.
     """
     name = _clean(product.name, _RAW_CHARS)
-    parts = [
-        name,
-        name,
+    said = set(folded_words(name))
+    labels = [
         _clean(product.brand, _VALUE_CHARS),
         _clean_path(product.category),
-        " ".join(_nonempty(_clean(tag, _VALUE_CHARS) for tag in product.tags)),
-        " ".join(_attributes(product, limit=None)),
-        _clean(product.description, SEARCH_DESCRIPTION_CHARS),
-        _clean(product.product_id, _VALUE_CHARS),
+        *(_clean(tag, _VALUE_CHARS) for tag in product.tags),
     ]
-    return "\n".join(_nonempty(parts))
+    new = [label for label in labels if not said.issuperset(folded_words(label))]
+    main = [name, *new, _clean(product.description, SEARCH_DESCRIPTION_CHARS)]
+    details = [*_attributes(product, limit=None), _clean(product.product_id, _VALUE_CHARS)]
+    return SearchText("\n".join(_nonempty(main)), "\n".join(_nonempty(details)))
 
 
 def _attributes(product: Product, *, limit: int | None) -> list[str]:

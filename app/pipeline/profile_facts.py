@@ -78,8 +78,10 @@ def _behaviour(profile: Profile, shelf: Shelf, records: Records) -> Iterator[_Dr
     told = {"bought": 0, "viewed": 0}
     for row in profile.rows.tolist():
         kind = "bought" if profile.strongest[row] is EventKind.PURCHASE else "viewed"
+        if told[kind] >= (BOUGHT if kind == "bought" else LOOKED_AT):
+            continue
         name = _name(shelf.snapshot.product_ids[row], records)
-        if name is not None and told[kind] < (BOUGHT if kind == "bought" else LOOKED_AT):
+        if name is not None:
             told[kind] += 1
             yield kind, name
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from app.pipeline.proof_context import DIFFERENCE, LIMITS, Stated, after_of
 from app.pipeline.proof_facts import Backing
+from app.pipeline.proof_limits import shopper_sets, wants_to_spend
 from app.pipeline.proof_numbers import Mention, within
 from app.pipeline.proof_text import Token, word_set
 
@@ -17,6 +18,11 @@ _TARGETS = {
     "budget": "under",
     "limit": "under",
     "ceiling": "under",
+    "maximum": "under",
+    "allowance": "under",
+    "amount": "under",
+    "sum": "under",
+    "range": "under",
     "median": "below",
     "lowest": "saved",
     "day": "saved",
@@ -48,6 +54,8 @@ def amount_of(tokens: Sequence[Token], mention: Mention, backing: Backing, curre
 def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[str], bool]:
     """Which figures of a fact an amount may be here, and whether it may bound the price from above."""
     after = after_of(tokens, mention.end, 7)
+    if shopper_sets(tokens, mention.end):
+        return frozenset({"budget"}), False  # "the 900 EUR you planned to spend"
     if mention.start and tokens[mention.start - 1].text == "your" and tokens[mention.start].stop == 0:
         return frozenset({"budget"}), False  # "of your 50 EUR"
     if after:
@@ -77,6 +85,24 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
     ):
         return (roles if "price" in roles and not roles & _DISTANCES else frozenset({"under"})), False
     return roles or frozenset({"price"}), bound
+
+
+def _of_the_rest(tokens: Sequence[Token], i: int) -> bool:
+    """Whether the "than" at i compares the other products with this one: "cost more than its", "none costs less than"."""
+    if not i:
+        return False
+    if tokens[i - 1].text in ("more", "pricier"):
+        return True
+    denied = any(t.negated or t.text in ("no", "none", "nothing") for t in tokens[:i])
+    return tokens[i - 1].text in ("less", "lower", "cheaper") and denied
+
+
+def _compared_with(tokens: Sequence[Token]) -> frozenset[str]:
+    """Which basis the sentence names: an amount alone after "versus" could be any."""
+    words = {t.word for t in tokens}
+    bases = {"budget"} if words & LIMITS else set()
+    bases |= {"median"} if "median" in words else set()
+    return frozenset(bases | ({"reference"} if words & {"low", "lowest"} else set()))
 
 
 def _difference(after: Sequence[Token]) -> frozenset[str]:
@@ -110,6 +136,14 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
             return _DISTANCES, False
         if word in ("by", "down") and not (word == "down" and following.text == "to"):
             return _DISTANCES, False
+        if word == "spend" and wants_to_spend(tokens, i):
+            return frozenset({"budget"}), False
+        if word == "than" and steps == 1 and _of_the_rest(tokens, i):
+            return frozenset({"price"}), False  # "two thirds cost more than this one's 39.90"
+        if word == "than" and i and tokens[i - 1].text == "rather":
+            return frozenset({"reference"}), False
+        if word in ("versus", "vs", "compared"):
+            return _compared_with(tokens), False
         if word in ("from", "low", "reference", "against", "after", "instead"):
             return frozenset({"reference"}), False
         if word in _BELOW and i == start - 1:
@@ -119,8 +153,6 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
         if word == "price":
             near = [t.text for t in tokens[max(i - 3, 0) : i]]
             return frozenset({"reference" if "lowest" in near else "median" if "median" in near else "price"}), False
-        if word == "than" and i and tokens[i - 1].text == "more":
-            return frozenset({"price"}), False  # "two thirds cost more than this one's 39.90"
         if word in _AT:
             return frozenset({"price"}), False
         if token.figure or token.sign:

@@ -10,7 +10,7 @@ from app.pipeline.proof_numbers import Mention, within
 from app.pipeline.proof_text import Token, word_set
 
 LIMITS = word_set("budget limit maximum ceiling allowance")
-DIFFERENCE = word_set("under below less cheaper lower off left unspent short spare saved remaining remain inside")
+DIFFERENCE = word_set("under below less cheaper lower off left unspent short spare saved remaining remain inside shy")
 
 
 @dataclass(frozen=True, slots=True)

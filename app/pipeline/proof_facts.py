@@ -17,7 +17,7 @@ from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.sensitivity import attribute_values
 
 Unit = Literal[
-    "money", "percent", "day", "rating", "scale", "rank", "raters", "orders", "products", "days", "left", "share"
+    "money", "percent", "day", "rating", "scale", "rank", "raters", "orders", "products", "days", "left", "share", "portion"
 ]
 Deed = Literal["bought", "viewed", "saved", "cart", "page"]
 
@@ -72,7 +72,8 @@ class Backing:
     quantities: list[Quantity] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     deeds: dict[Deed, str] = field(default_factory=dict)
-    terms: dict[str, str] = field(default_factory=dict)  # word of a stated interest, size or search → fact
+    terms: dict[str, str] = field(default_factory=dict)  # word of an interest, size or search that the item meets → fact
+    wished: dict[str, str] = field(default_factory=dict)  # word of a line about the shopper → that line
     searched: set[str] = field(default_factory=set)
     interests: set[str] = field(default_factory=set)
     sizes: set[str] = field(default_factory=set)
@@ -185,6 +186,9 @@ def _quantities(fact: Evidence) -> Iterator[Quantity]:
     if isinstance(price, int) and isinstance(budget, int) and budget:
         yield Quantity("share", "share", 10_000 * price // budget, fact.id)
         yield Quantity("share", "left_share", 10_000 * (budget - price) // budget, fact.id)
+    pricier, n = fact.value.get("pricier"), fact.value.get("n")
+    if isinstance(pricier, int) and isinstance(n, int) and n:
+        yield Quantity("portion", "pricier", 10_000 * pricier // n, fact.id)
     for key in ("since", "until"):
         day = fact.value.get(key)
         if isinstance(day, str) and len(day) == 10:
@@ -218,6 +222,8 @@ def _add_names(backing: Backing, fact: Evidence) -> None:
         held = value.get(key)
         if isinstance(held, str):
             backing.names.append(Name(words_of(held), fact.id))
+            if fact.kind in ("same_brand", "category_affinity"):
+                backing.interests.update(words_of(held))  # coming back to something is an interest in it
 
 
 def _add_profile(backing: Backing, line: ProfileFact, currency: str) -> None:
@@ -234,4 +240,4 @@ def _add_profile(backing: Backing, line: ProfileFact, currency: str) -> None:
         return
     target = {"query": backing.searched, "size": backing.sizes}.get(line.kind, backing.interests)
     target.update(words)
-    backing.terms |= dict.fromkeys(words, line.id)
+    backing.wished |= {word: line.id for word in words if word not in backing.wished}

@@ -27,6 +27,8 @@ _SMALL = {
 _TENS = {
     word: 10 * n for n, word in enumerate(word_list("twenty thirty forty fifty sixty seventy eighty ninety"), start=2)
 }
+WORD_FIGURES = frozenset({*_SMALL, *_TENS})
+"""Words for the numbers below a hundred."""
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 1_000_000}
 _ORDINALS = {
     word: n
@@ -59,7 +61,7 @@ _CODES = word_set(
 )
 _CENTS = {"cent": ("EUR", "USD", "CAD", "AUD", "NZD", "SGD", "HKD"), "penny": ("GBP",), "pence": ("GBP",)}
 _PARTS = {"half": 2, "third": 3, "quarter": 4, "fifth": 5, "tenth": 10}
-_OF_WHAT = word_set("of off less below under cheaper lower")
+_OF_WHAT = word_set("of off less below under cheaper lower your")
 _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("just", "under"), "nearly"),
     (("slightly", "under"), "nearly"),
@@ -70,7 +72,9 @@ _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("well", "over"), "more"),
     (("just", "below"), "nearly"),
     (("just", "over"), "more"),
+    (("no", "more", "than"), "most"),
     (("more", "than"), "more"),
+    (("at", "most"), "most"),
     (("at", "least"), "least"),
     (("up", "to"), "most"),
     (("close", "to"), "about"),

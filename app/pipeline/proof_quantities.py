@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.pipeline.proof_amounts import amount_of
-from app.pipeline.proof_context import DIFFERENCE, LIMITS, Stated, after_of, found
+from app.pipeline.proof_context import Stated, after_of, found
 from app.pipeline.proof_facts import Backing, OwnWords, Quantity, Unit
-from app.pipeline.proof_numbers import Mention, month_of, ordinal, within
+from app.pipeline.proof_numbers import WORD_FIGURES, Mention, month_of, ordinal
+from app.pipeline.proof_percent import percentage
 from app.pipeline.proof_text import Token, word_set
 
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
@@ -40,6 +41,10 @@ UNIT_WORDS = {
 }
 _MONEY_WORDS = word_set("eur usd gbp jpy euro euros dollars pounds yen")
 _GROWS = word_set("growth growing grew grow gain gains gaining trending interest rising climbing momentum")
+_TOP_AT_MOST = 10
+_LAST_DAY = word_set("until till through thru ending ends to before")
+_CHEAPER_THAN = word_set("than below under undercuts undercut undercutting beats beat beating")
+_PRICIER = word_set("more pricier dearer")
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
 _RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
@@ -54,60 +59,21 @@ def stated(
         case "money":
             return amount_of(tokens, mention, backing, currency)
         case "percent" | "fraction":
-            return _percent(tokens, mention, backing, covered)
+            return percentage(tokens, mention, backing, covered)
         case "day":
-            return found(mention, backing, "day", mention.n, ("since", "until"), "uncited_number")
+            return found(mention, backing, "day", mention.n, _day_roles(tokens, mention), "uncited_number")
         case _:
             return _plain(tokens, mention, backing, own, covered, currency)
 
 
-def _percent(tokens: Sequence[Token], mention: Mention, backing: Backing, covered: Sequence[int]) -> Stated:
-    if covered[mention.first] and covered[mention.end - 1]:
-        return Stated(own=True)
-    before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
-    after = after_of(tokens, mention.end, 12)
-    first = after[0].text if after and after[0].stop == 0 else ""
-    roles: tuple[str, ...] = ()
-    if first == "of" and any(t.word in LIMITS or t.text == "your" for t in after[:5]):
-        kept = before is not None and before.text in ("leaves", "leave", "leaving", "keep", "keeps", "keeping")
-        roles = ("left_share",) if kept or (after[1:] and "left" in [t.text for t in after]) else ("share",)
-    elif before is not None and before.text in ("than", "below", "under", "undercuts", "undercutting"):
-        roles = ("pricier",)
-    elif first == "of":
-        # "75% of the products cost more": the products are the subject.
-        roles = ("pricier",) if any(t.text in ("more", "pricier") for t in after) else ()
-    elif mention.shape == "fraction" and any(t.text == "more" for t in after):
-        roles = ("pricier",)
-    elif first == "off":
-        everything = len(after) > 1 and after[1].text in ("all", "every", "everything", "any", "your")
-        roles = () if everything else ("promotion", "reduction")
-    elif first in ("discount", "reduction", "drop", "saving", "down"):
-        roles = ("reduction", "promotion") if first == "discount" else ("reduction",)
-    elif first in DIFFERENCE:
-        roles = ("reduction",) if "budget" not in (t.word for t in after[:5]) else ()
-    elif before is not None and before.text == "of" and mention.start > 1:
-        # "a cut of 22%", "your student discount of 10%"
-        reduced = tokens[mention.start - 2].text in ("cut", "reduction", "drop", "discount", "saving")
-        roles = ("reduction", "promotion") if reduced else ()
-    elif before is not None and before.text in ("by", "down", "save", "saves", "saving", "reduced", "dropped"):
-        roles = ("reduction",)
-    return _share(mention, backing, roles)
-
-
-def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
-    """A percentage is the fact's, or of a budget within one point; a fraction in words within one and a half."""
-    whole = mention.whole()
-    if mention.shape == "percent" and whole is None:
-        return Stated(failure="uncited_number")
-    value = mention.n if mention.shape == "fraction" else 100 * (whole or 0)
-    for held in backing.quantities:
-        if held.role not in roles or held.unit not in ("percent", "share"):
-            continue
-        true = held.value if held.unit == "share" else 100 * held.value
-        slack = 150 if mention.shape == "fraction" else 100 if held.unit == "share" else 0
-        if within(value, true, mention.hedge) or (not mention.hedge and abs(value - true) <= slack):
-            return Stated(held.fact_id)
-    return Stated(failure="uncited_number")
+def _day_roles(tokens: Sequence[Token], mention: Mention) -> tuple[str, ...]:
+    """Whether a day is the first or the last one, where a word says so."""
+    before = tokens[mention.start - 1].text if mention.start and not tokens[mention.start].stop else ""
+    if before == "the" and mention.start > 1:
+        before = tokens[mention.start - 2].text
+    if before in _LAST_DAY:
+        return ("until",)
+    return ("since",) if before in ("since", "from") else ("since", "until")
 
 
 def _plain(
@@ -138,9 +104,14 @@ def _plain(
         tenths = _tenths(mention)
         return found(mention, backing, "rating", tenths, None, "uncited_number")
     other = after_of(tokens, end, 1)
-    if before is not None and before.text == "than" and other and other[0].text == "of":
-        # "cheaper than 7 of the 11": the dearer ones, never the whole category
-        return found(mention, backing, "products", value, ("pricier",), "uncited_number")
+    if other and (other[0].text == "of" or [t.text for t in after_of(tokens, end, 2)] == ["out", "of"]):
+        undercut = before is not None and before.text in _CHEAPER_THAN
+        if undercut or (_counted_of(tokens, mention) and any(t.text in _PRICIER for t in after_of(tokens, end, 12))):
+            # "cheaper than 7 of the 11", "7 of the 11 cost more": the dearer ones, never the whole category
+            return found(mention, backing, "products", value, ("pricier",), "uncited_number")
+    if rest := backing.number("trending", "rank"):
+        if before is not None and before.text == "top" and value is not None and rest <= value <= _TOP_AT_MOST:
+            return Stated(backing.kinds["trending"])
     rank = backing.number("trending", "rank")
     if other and other[0].word == "other" and rank is not None and value == rank - 1:
         return Stated(backing.kinds["trending"])
@@ -157,6 +128,8 @@ def _plain(
         and any(t.text in _RATING_NEAR for t in tokens[max(first - 6, 0) : end + 6])
     ):
         return found(mention, backing, "rating", _tenths(mention), None, "uncited_number")
+    if [t.text for t in after_of(tokens, end, 2)] in (["of", "them"], ["of", "whom"]) and "rating" in backing.kinds:
+        return found(mention, backing, "raters", value, None, "unit")
     if noun == "raters" and _bought(tokens, end):
         return Stated(failure="unit")  # shoppers who rated are not shoppers who bought
     if value is None and noun in ("raters", "orders", "left"):
@@ -183,13 +156,20 @@ def _plain(
         left = found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left
-    if any(t.text in ("left", "remain", "remaining") for t in tokens[max(first - 6, 0) : end + 4]):
+    if _supply(tokens, mention) or any(
+        t.text in ("left", "remain", "remaining") for t in tokens[max(first - 6, 0) : end + 4]
+    ):
         left = found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left
     return _word_number(tokens, mention) or Stated(
         failure="unit" if any(q.value == value for q in backing.quantities) else "uncited_number"
     )
+
+
+def _counted_of(tokens: Sequence[Token], mention: Mention) -> bool:
+    """Whether a second figure follows: "six (out) of the eight"."""
+    return any(t.figure or t.text in WORD_FIGURES for t in after_of(tokens, mention.end, 4))
 
 
 def _word_number(tokens: Sequence[Token], mention: Mention) -> Stated | None:
@@ -205,8 +185,15 @@ def _word_number(tokens: Sequence[Token], mention: Mention) -> Stated | None:
 
 def _supply(tokens: Sequence[Token], mention: Mention) -> bool:
     """Whether the figure is about what is left in stock, so that a name like "Set, 2 pieces" can't stand for it."""
-    after = after_of(tokens, mention.end, 3)
-    return any(t.text in ("left", "remain", "remains", "remaining", "stock") and t.stop == 0 for t in after)
+    before = [t.text for t in tokens[max(mention.start - 3, 0) : mention.start]]
+    if before[-2:] in (["stands", "at"], ["down", "to"], ["is", "at"]) and "stock" in before:
+        return True
+    for token in after_of(tokens, mention.end, 7):
+        if token.stop or token.figure:
+            return False
+        if token.text in ("left", "remain", "remains", "remaining", "stock"):
+            return True
+    return False
 
 
 def _is_scale(tokens: Sequence[Token], mention: Mention) -> bool:
@@ -223,7 +210,7 @@ def _rating(tokens: Sequence[Token], mention: Mention, before: Token | None) -> 
     words = [t.text for t in after if t.stop < 2]
     if words[:2] == ["out", "of"] or (words and after[0].word == "star") or words[:1] == ["/"]:
         return True
-    if words[:1] in (["of"], ["rating"], ["average"]) and mention.decimals == 1:
+    if words[:1] in (["of"], ["rating"], ["ratings"], ["average"], ["rated"], ["score"]) and mention.decimals == 1:
         return True
     if before is None:
         return False
@@ -250,7 +237,8 @@ def _noun(tokens: Sequence[Token], mention: Mention) -> Unit | None:
             return None
         for unit, words in _NOUNS:
             if token.word in words or token.text in words:
-                return unit
+                follows = tokens[tokens.index(token, mention.end) + 1 :][:1]
+                return "orders" if unit == "raters" and follows and follows[0].word == "order" else unit
         if token.text in ("of", "and", "with", "for", "over", "is", "has"):
             return None
     return None

@@ -33,6 +33,37 @@ def word_set(text: str) -> frozenset[str]:
 
 _SIGNS = frozenset("%€$£¥/#&+×°")
 _PLAIN = frozenset(" .,;:!?'’‘\"“”()%€$£¥&+×°/#…–—-\u00a0\u202f0123456789")
+_IRREGULAR = {
+    "shelves": "shelf",
+    "grown": "grow",
+    "grew": "grow",
+    "drawn": "draw",
+    "drew": "draw",
+    "shown": "show",
+    "found": "find",
+    "met": "meet",
+    "took": "take",
+    "taken": "take",
+    "became": "become",
+    "held": "hold",
+    "kept": "keep",
+    "got": "get",
+    "brought": "bring",
+    "sat": "sit",
+    "stood": "stand",
+    "stuck": "stick",
+    "sought": "seek",
+    "known": "know",
+    "seen": "see",
+    "paid": "pay",
+    "meant": "mean",
+    "thought": "think",
+    "worn": "wear",
+    "knew": "know",
+    "drove": "drive",
+    "driven": "drive",
+    "risen": "rise",
+}
 _HARD_STOPS = frozenset(".;!?…")
 
 
@@ -140,8 +171,12 @@ def _folded(raw: str) -> tuple[str, str, bool]:
 
 @lru_cache(maxsize=65_536)
 def forms(word: str) -> tuple[str, ...]:
-    """The word and what it may be an inflection of, by the regular -ed and -ing only: "priced" → "priced", "price"."""
+    """The word and what it may be an inflection of: regular -ed and -ing, and common irregular verbs."""
     found = [word, word[:-1]] if word.endswith("oe") else [word]
+    if word in _IRREGULAR:
+        found.append(_IRREGULAR[word])
+    if word.endswith("ied") and len(word) > 5:
+        found.append(word[:-3] + "y")
     for ending in ("ing", "ed"):
         base = word.removesuffix(ending)
         if base != word and len(base) >= 3:

@@ -51,18 +51,19 @@ def rank(
     profile: Profile,
     *,
     sources: Mapping[str, Retrieved],
-    asked: Mapping[str, Retrieved] | None,
+    asked: Retrieved | None,
     personal: FloatScores,
     around: FloatScores | None,
     beside: FloatScores | None,
     content: FloatScores | None,
     context: IntArray,
     now: float,
+    compose_now: bool = True,
 ) -> Ranking:
     """Merges, applies the eligibility rules, scores and composes.
 
     Args: sources, asked, personal, around, beside, content: see `candidates.merge` (`asked` is its `query`);
-          context: rows of page and cart.
+          context: rows of page and cart; compose_now: False leaves the slate to `reordered`, once a model has answered.
     """
     rule_context = _rule_context(shelf, query, profile, context, now)
     merged = functools.partial(
@@ -81,21 +82,17 @@ def rank(
     match = candidates.match[eligibility.mask].astype(np.float64)
     scores = _scores(rules, shelf, rows, match, now)
     by_score = np.lexsort((rows, -match, -scores))
-    return _composed(
-        Ranking(
-            profile=profile,
-            context=rule_context,
-            candidates=candidates,
-            eligibility=eligibility,
-            order=rows[by_score],
-            percentiles=percentile(match)[by_score],
-            composition=NOTHING,
-            excluded=eligibility.excluded_counts(),
-        ),
-        rules,
-        shelf,
-        query.limit,
+    ranking = Ranking(
+        profile=profile,
+        context=rule_context,
+        candidates=candidates,
+        eligibility=eligibility,
+        order=rows[by_score],
+        percentiles=percentile(match)[by_score],
+        composition=NOTHING,
+        excluded=eligibility.excluded_counts(),
     )
+    return _composed(ranking, rules, shelf, query.limit) if compose_now else ranking
 
 
 def remembered(

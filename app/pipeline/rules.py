@@ -122,14 +122,22 @@ class CompiledRules:
         for rule in shop.eligibility:
             self._compile(rule)
         self._promotions = tuple((p, self._participants(p)) for p in shop.promotions)
+        self._active = (-1, self._promotions)  # day, promotions that run on it
 
     def promotions(self, row: int, now: float, segments: tuple[str, ...]) -> tuple[Promotion, ...]:
         """Promotions that the product takes part in, that run at `now` and that are meant for these segments."""
+        day = int(now // DAY_S)
+        active = self._active  # promotions begin and end with a day
+        if active[0] != day:
+            active = self._active = (day, tuple(entry for entry in self._promotions if entry[0].active(now)))
+        running = active[1]
+        if not running:
+            return ()
         category, brand = int(self.snapshot.category[row]), int(self.snapshot.brand[row])
         return tuple(
             promotion
-            for promotion, takes_part in self._promotions
-            if promotion.active(now) and promotion.audience.holds(segments) and takes_part(row, category, brand)
+            for promotion, takes_part in running
+            if promotion.audience.holds(segments) and takes_part(row, category, brand)
         )
 
     def excluded(self, rule_id: str, context: RuleContext, at: IntArray | slice) -> BoolArray | None:

@@ -51,7 +51,6 @@ def _kept(character: str) -> bool:
     return character not in _BLANK_LETTERS and unicodedata.category(character) not in _DROPPED
 
 
-@lru_cache(maxsize=65_536)
 @lru_cache(maxsize=32_768)  # names, tags and categories recur in every request
 def folded_words(text: str) -> tuple[str, ...]:
     """The words of a text in one comparable form: NFKC, case folded, possessives and regular plurals reduced.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.domain.catalog import BoolArray, Product, Snapshot, category_key
 from app.pipeline.seller_text import folded_words
+
+_VERDICTS_KEPT = 50_000
+"""Names, tags, categories and attribute values recur in every request; their texts are short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class Terms:
     words: frozenset[str]
     phrases: tuple[str, ...]  # folded, with a space at either end
     openings: frozenset[str]  # first words of the phrases: most texts hold none, and need no search for phrases
+    verdicts: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # of texts asked about before
 
     @classmethod
     def of(cls, terms: Iterable[str]) -> Terms:
@@ -31,6 +35,14 @@ class Terms:
 
     def found_in(self, text: str) -> bool:
         """Whether the text holds one of the terms."""
+        verdict = self.verdicts.get(text)
+        if verdict is None:
+            if len(self.verdicts) >= _VERDICTS_KEPT:
+                self.verdicts.clear()
+            verdict = self.verdicts[text] = self._found_in(text)
+        return verdict
+
+    def _found_in(self, text: str) -> bool:
         words = folded_words(text)
         if not self.words.isdisjoint(words):
             return True
@@ -53,6 +65,7 @@ class Sensitivity:
     categories: tuple[str, ...]  # category keys; those below are meant too
     tags: frozenset[str]  # case folded
     attributes: frozenset[str]  # attribute names, case folded, that are never compared with a profile
+    verdicts: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)  # of category paths, so far
 
     def sensitive_product(self, product: Product) -> bool:
         """Whether name, category, a tag or an attribute of the product touches a sensitive subject."""
@@ -69,6 +82,14 @@ class Sensitivity:
         """Whether a category path is listed, lies below a listed one or holds a sensitive term."""
         if path is None:
             return False
+        verdict = self.verdicts.get(path)
+        if verdict is None:
+            if len(self.verdicts) >= _VERDICTS_KEPT:
+                self.verdicts.clear()
+            verdict = self.verdicts[path] = self._sensitive_category(path)
+        return verdict
+
+    def _sensitive_category(self, path: str) -> bool:
         key = category_key(path)
         if any(key == listed or key.startswith(listed + " > ") for listed in self.categories):
             return True

@@ -35,16 +35,12 @@ class CategoryPrices:
     """Prices of the available products of one category."""
 
     ascending: FloatArray  # minor units
+    median: float  # minor units
 
     @property
     def n(self) -> int:
         """How many products have a price."""
         return len(self.ascending)
-
-    @property
-    def median(self) -> float:
-        """Median price in minor units."""
-        return float(np.median(self.ascending))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,5 +168,8 @@ def _category_prices(snapshot: Snapshot) -> dict[int, CategoryPrices]:
         return {}
     rows = rows[np.lexsort((snapshot.price_minor[rows], snapshot.category[rows]))]
     codes, starts = np.unique(snapshot.category[rows], return_index=True)
-    groups = np.split(snapshot.price_minor[rows], starts[1:])
-    return {int(code): CategoryPrices(ascending=group) for code, group in zip(codes, groups, strict=True)}
+    groups = np.split(np.asarray(snapshot.price_minor)[rows], starts[1:])  # plain arrays: slices of a map are slow
+    return {
+        int(code): CategoryPrices(ascending=group, median=float(np.median(group)))
+        for code, group in zip(codes, groups, strict=True)
+    }

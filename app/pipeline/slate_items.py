@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from app.domain.catalog import Product
 from app.domain.ranking import Evidence, RankedItem
-from app.pipeline.item_evidence import Scene, evidence_of_rows
+from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
 from app.pipeline.model_order import ModelOrder
 from app.pipeline.proof import Proof, prove
 from app.pipeline.proof_text import resolve_citations
@@ -14,11 +15,14 @@ from app.pipeline.ranker import Ranking
 from app.pipeline.reasons import ItemEvidence, compile_reasons
 
 
-def slate_items(scene: Scene, ranking: Ranking, order: ModelOrder) -> tuple[RankedItem, ...]:
+def slate_items(
+    scene: Scene, ranking: Ranking, order: ModelOrder, known: Mapping[int, RowEvidence] | None = None
+) -> tuple[RankedItem, ...]:
     """The slate in order. Each item has the model's sentence if it is proved, else one compiled from its evidence.
 
     An item without a record was deleted a moment ago and is left out; the positions close up.
 
+    Args:    known: what `evidence_of_rows` told of every row of the slate before, in the same scene.
     Returns: positions from 1; `evidence` holds the facts that the sentence states; without reasons wanted, neither.
     """
     composition = ranking.composition
@@ -36,7 +40,8 @@ def slate_items(scene: Scene, ranking: Ranking, order: ModelOrder) -> tuple[Rank
     ]
     if scene.query.reasons == "none" or not items:
         return tuple(items)
-    found = evidence_of_rows(scene, [row for row, _ in placed])
+    rows = [row for row, _ in placed]
+    found = evidence_of_rows(scene, rows) if known is None else [known[row] for row in rows]
     proofs = [_proved(scene, order, product, evidence) for product, evidence in found]
     compiled = compile_reasons(
         [

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.domain.interactions import Preferences
 from app.domain.ranking import Query
 from app.pipeline.candidates import (
     Retrieved,
@@ -14,7 +15,7 @@ from app.pipeline.candidates import (
     widened,
 )
 from app.pipeline.profile import Profile
-from app.pipeline.retrieval import behaviour_sources, context_rows, interests_text
+from app.pipeline.retrieval import behaviour_sources, context_rows, stated_interests
 from app.pipeline.shelf import build_shelf, top_rows
 
 
@@ -86,7 +87,7 @@ def test_a_query_limits_the_pool_to_what_it_retrieved(shelf) -> None:
         personal=personal_scores(shelf, Profile()),
         context=None,
         content=None,
-        query={"words": found},
+        query=found,
     )
     assert sorted(_ids(shelf, pool.rows)) == ["knife", "lamp"]
     assert _ids(shelf, [pool.rows[int(np.argmax(pool.match))]]) == ["lamp"]
@@ -127,9 +128,11 @@ def test_context_is_the_page_then_the_cart_without_repeats(shelf) -> None:
     assert _ids(shelf, context_rows(shelf, query)) == ["pot", "pan"]
 
 
-def test_interests_become_one_text() -> None:
-    """No stated interest means no text, not an empty one."""
-    assert interests_text(Profile()) is None
+def test_interests_are_texts_of_their_own() -> None:
+    """No stated interest means no text, not an empty one; a word that is interest and style counts once."""
+    assert stated_interests(Profile()) == ()
+    stated = Profile(preferences=Preferences(interests=("running", "wool"), style_tags=("wool", "classic")))
+    assert stated_interests(stated) == ("running", "wool", "classic")
 
 
 @pytest.mark.parametrize("k", [0, 1, 3, 10])
