@@ -15,10 +15,13 @@ from typing import Literal
 from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence
-from app.pipeline import proof_claims
+from app.pipeline import proof_claims, proof_deeds, proof_wishes
 from app.pipeline.proof_facts import Backing, Name, OwnWords, backing_of, own_words
+from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_numbers import mentions
+from app.pipeline.proof_plain import Place, crowd, plain_use, praises, soft
 from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
+from app.pipeline.proof_scope import too_wide
 from app.pipeline.proof_text import Resolved, Token, forms, markup_in, mended, resolve_citations, tokens_of, word_set
 from app.pipeline.reasons_schema import ReasonConfig
 
@@ -49,12 +52,10 @@ FailureKind = Literal[
 _NAME_BEFORE = word_set(
     "with like as of to at your alongside after since and combine complement bought saved viewed holds purchased"
 )
+_OWNED = word_set("cart basket saved purchase recent earlier previous")
+_NOT_OWNED = word_set("like as similar")
 _NAME_ARTICLES = word_set("the a an that this your")
 _SUBJECT_VERBS = word_set("is has was cost costs comes gets holds scores sits fits matches ranks carries stays")
-_SOFT = word_set("good nice solid sensible great natural handy close simple fine")
-_SOFT_NOUNS = word_set("match fit choice option pick find addition companion way item product")
-_PLAIN_AFTER = frozenset({("offer", "on"), ("well", "as"), ("more", "one"), ("far", "so")})
-_PLAIN_BEFORE = frozenset({("offered", "in"), ("ordered", "again")})
 _TAIL_VERBS = word_set("in on also from by often yours")
 
 
@@ -124,6 +125,7 @@ class _Check:
         self.used: set[str] = set()
         self.failures: list[Failure] = []
         self.telling = False
+        self.kept_within = kept_within(self.tokens, backing)
 
     def run(self) -> None:
         """Every rule, the cheap and general ones first."""
@@ -133,24 +135,34 @@ class _Check:
         self._own_fields()
         self._figures()
         self._words()
-        deed = proof_claims.wrong_deeds(self.tokens, self.backing, self.named)
+        deed = proof_deeds.wrong_deeds(self.tokens, self.backing, self.named)
         if deed:
             self._fail("wrong_deed", deed)
-        relation = proof_claims.wrong_relation(
+        relation = proof_deeds.wrong_relation(
             self.tokens,
             self.backing,
-            [c or t.word in self.backing.terms for c, t in zip(self.covered, self.tokens, strict=True)],
+            [self._told(i) for i in range(len(self.tokens))],
+            [n if n and self.backing.names[n - 1].deed else 0 for n in self.named],
         )
         if relation:
             self._fail("unbacked_claim", relation)
-        kinship = proof_claims.wrong_kinship(self.tokens, self.backing, self.named, self.own.trusted)
+        kinship = proof_deeds.wrong_kinship(self.tokens, self.backing, self.named, self.own.trusted)
         if kinship:
             self._fail("wrong_name", kinship)
-        wish = proof_claims.wrong_wish(self.tokens, self.backing, self.config.neutral_words)
+        wide = too_wide(self.tokens, self.backing)
+        if wide:
+            self._fail("superlative", wide)
+        wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.config)
         if wish:
             self._fail("wrong_wish", wish)
         if not self.used and not self.telling:
             self._fail("no_item_fact", self.text[:40])
+
+    def _told(self, i: int) -> bool:
+        """Whether the word at i is part of a name or a stated word, or is used plainly."""
+        if self.covered[i] or self.tokens[i].word in self.backing.terms or i in self.kept_within:
+            return True
+        return plain_use(self._place(i))
 
     def _fail(self, kind: FailureKind, span: str) -> None:
         self.failures.append(Failure(kind, span))
@@ -192,11 +204,24 @@ class _Check:
         while k >= 0 and self.tokens[k].text in _NAME_ARTICLES:
             if self.tokens[k].text == "your":
                 return True
-            article = True
+            article = article or self.tokens[k].text not in ("a", "an")
             k -= 1
-        if k >= 0 and self.tokens[k].text in _NAME_BEFORE:
+        before = self.tokens[k].text if k >= 0 else ""
+        yours = any(t.text == "your" for t in self.tokens[max(k - 2, 0) : max(k, 0)])
+        if before in _NAME_BEFORE or (yours and before in _OWNED):
             return True
-        return article and any(t.text in ("you", "your", "page") for t in self.tokens[i + 1 : i + 8])
+        if before == "by" and k and self.tokens[k - 1].text == "saving":
+            return True
+        return article and self._owned_after(i)
+
+    def _owned_after(self, i: int) -> bool:
+        """Whether "you bought", "in your cart" or "on this page" follows the name that i belongs to."""
+        for token in self.tokens[i + 1 : i + 8]:
+            if token.text in ("you", "your", "page"):
+                return True
+            if token.stop == 2 or token.text in _NOT_OWNED:
+                return False
+        return False
 
     def _own_fields(self) -> None:
         """Whole names, brands, tags and values of the item's own record."""
@@ -254,14 +279,12 @@ class _Check:
         unknown: list[str] = []
         for i, token in enumerate(self.tokens):
             if token.negated or (token.text in proof_claims.NEGATIONS and token.text != "none"):
-                if (
-                    self.covered[i] < 1
-                    and not self._rank_number(i)
-                    and not proof_claims.denied(self.tokens, i, self.backing)
-                ):
+                if self.covered[i] < 1 and not self._plain_denial(i):
                     self._fail("negation", token.text)
                 continue
             if self.figures[i] or token.figure or token.sign:
+                if token.text == "#" and self.figures[i + 1 : i + 2] == [1]:
+                    continue
                 if token.sign and not self.figures[i] and not self.covered[i] and token.text not in "&+/×°":
                     self._fail("unit", token.text)
                 continue
@@ -275,6 +298,12 @@ class _Check:
             self._fail("language", " ".join(unknown)[:60])
         for word in unknown:
             self._fail(_unknown_kind(word), word)
+
+    def _plain_denial(self, i: int) -> bool:
+        """Whether the negation at i is part of a figure or says what a cited fact says."""
+        if i in self.kept_within or self.figures[i] or self._rank_number(i) or plain_use(self._place(i)):
+            return True
+        return proof_claims.denied(self.tokens, i, self.backing)
 
     def _rank_number(self, i: int) -> bool:
         return self.tokens[i].text == "no" and i + 1 < len(self.tokens) and self.figures[i + 1] > 0
@@ -307,6 +336,9 @@ class _Check:
     def _word(self, i: int) -> bool:
         """Whether the word at i is proved or neutral. Failures of claims are recorded here; False = unknown."""
         token = self.tokens[i]
+        if i in self.kept_within:
+            self.used.add(self.backing.kinds["price_vs_budget"])
+            return True
         told = forms(token.word)
         claim = next((f for f in (token.text, *told) if f in self.config.claim_words), None)
         fact = self.backing.terms.get(token.word, "") or proof_claims.profile_backing(token, self.backing)
@@ -316,14 +348,21 @@ class _Check:
             kinds = self.config.claim_words[claim]
             backed = [self.backing.kinds[kind] for kind in kinds if kind in self.backing.kinds]
             self.used.update(backed)
-            if not backed and not fact and not self._plain_use(i):
+            if not backed and not fact and not plain_use(self._place(i)):
                 if self.covered[i] and kinds:
                     self.telling = True  # a whole tag or value that happens to be such a word
                     return True
-                superlative = claim.endswith("est") or claim in ("best", "most", "top", "first", "perfect", "ideal")
+                superlative = (claim.endswith("est") and "interest" not in claim) or claim in (
+                    "best",
+                    "most",
+                    "top",
+                    "first",
+                    "perfect",
+                    "ideal",
+                )
                 self._fail("superlative" if superlative else "unbacked_claim", token.text)
                 return True
-        if self._plain_use(i):
+        if plain_use(self._place(i)):
             return True
         wrong = "" if self.covered[i] else proof_claims.misplaced(self.tokens, i, self.backing, self.figures)
         if wrong and not (fact and token.word in self.backing.terms):
@@ -336,31 +375,20 @@ class _Check:
         if self.covered[i] or any(f in self.own.words for f in told):
             self.telling = self.telling or any(f in self.own.telling for f in told)
             return True
-        return token.text in _SOFT and i + 1 < len(self.tokens) and self.tokens[i + 1].word in _SOFT_NOUNS
+        return self._told_otherwise(i)
 
-    def _plain_use(self, i: int) -> bool:
-        """Claim words in a use that claims nothing: "costs 39.90 EUR" (no margin), "a pair of", "as well"."""
-        word = self.tokens[i].text
-        before = self.tokens[i - 1].text if i else ""
-        after = self.tokens[i + 1].text if i + 1 < len(self.tokens) else ""
-        if (word, before) in _PLAIN_AFTER or (word, after) in _PLAIN_BEFORE:
+    def _told_otherwise(self, i: int) -> bool:
+        """Words that only their place makes sayable: praise of a rating, a crowd of raters, the shopper's own words."""
+        place, wished = self._place(i), self.backing.wished.get(self.tokens[i].word, "")
+        if wished and proof_wishes.framed(self.tokens, i, self.backing, self.own):
             return True
-        if word == "pair" and after not in ("with", "well"):
+        if gathered := crowd(place):
+            self.used.add(gathered)
             return True
-        if word == "down" and after == "to" and any(self.figures[i + 2 : i + 4]):
-            return "discount" not in self.backing.kinds
-        if word == "free" and self.covered[i] and self.tokens[i].glued:
-            return True  # "fragrance-free" of the item's own record
-        if word == "more" and before in ("is", "some") and after in self.own.telling:
-            return True
-        if word in self.own.telling and any(t.figure for t in self.tokens[max(i - 2, 0) : i + 3]):
-            return True  # "4 mm drop": an attribute's own word beside its figure
-        if word not in ("cost", "costs", "costing"):
-            return False
-        following = self.tokens[i + 1 : i + 4]
-        if any(self.figures[i + 1 : i + 3]) or (not following and any(t.text == "than" for t in self.tokens[:i])):
-            return True
-        return bool(following) and following[0].text in ("less", "more", "exactly", "only", "just", "about")
+        return praises(place) or soft(place)
+
+    def _place(self, i: int) -> Place:
+        return Place(self.tokens, i, self.covered, self.figures, self.backing, self.own)
 
 
 def _number_failure(failure: str) -> FailureKind:

@@ -68,8 +68,9 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
                 or (first.text == "to" and len(after) > 1 and after[1].text == "spare")
             ):
                 return _difference(after), False
-            if first.text == "within":
-                return frozenset(), False
+            if first.text in ("within", "inside"):
+                told = mention.start > 0 and tokens[mention.start - 1].text in ("at", "for", "costs", "cost", "costing")
+                return frozenset({"price"}) if told else frozenset(), False
             if first.word in LIMITS:
                 return frozenset({"budget"}), False
             if first.text in ("median", "low") or (first.text == "or" and len(after) > 1 and after[1].text == "more"):

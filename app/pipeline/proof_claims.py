@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
-from app.pipeline.proof_facts import Backing, Deed
-from app.pipeline.proof_text import Token, word_set
+from app.pipeline.proof_facts import Backing
+from app.pipeline.proof_plain import limit_ahead
+from app.pipeline.proof_text import Token, word_set, words_of
 
 NEGATIONS = word_set(
     "not no never without nor neither cannot nothing nobody nowhere hardly barely scarcely lack lacks lacking none isn"
@@ -14,32 +16,24 @@ INVERTED = word_set(
     "above beyond exceed exceeds exceeding exceeded higher highest pricier priciest dearer costlier worse worst bigger "
     "longer larger faster stronger lighter rose risen raised increased outsells outperforms beats greater heavier"
 )
-_FROM = word_set("below under than from against off was")
-_FRACTIONS = word_set("% percent cent quarters thirds fifths half three four five six seven eight nine ten")
-_DETERMINERS = word_set("previous usual the a an your our its their of this that my")
+_FROM = word_set("below under than from against off was compared versus vs")
+_FRACTIONS = word_set(
+    "% percent cent quarters thirds fifths half three four five six seven eight nine ten most majority"
+)
+_DETERMINERS = word_set(
+    "previous usual the a an your our its their of this that my category spending stated set own planned for"
+)
+_THEN = word_set("recent previous prior it did was at had")
+_EARLIER = word_set("before previously earlier")
+_UP_VERBS = word_set("take takes taking match matches matching pick picks team teams pair pairs line lines sum")
+_CHEAPER_THAN = word_set("than below under undercuts undercut undercutting")
+_GROWS = word_set(
+    "growth growing grew grow grown gain gains gaining trending interest rising climbing momentum increasing attention rise"
+)
 _BUDGETS = word_set("budget limit ceiling maximum allowance")
 _CHEAPER = word_set("cheaper less lower undercut undercuts")
 _QUICKER = word_set("faster more quicker fast quickly")
 _FAR = frozenset({"under", "below", "within", "inside"})
-_RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
-_DEEDS: dict[str, Deed] = {
-    "bought": "bought",
-    "purchased": "bought",
-    "own": "bought",
-    "ordered": "bought",
-    "purchase": "bought",
-    "looked": "viewed",
-    "viewed": "viewed",
-    "saw": "viewed",
-    "browsed": "viewed",
-    "visited": "viewed",
-    "checked": "viewed",
-    "saved": "saved",
-    "wishlisted": "saved",
-    "put": "cart",
-    "added": "cart",
-}
-_BETWEEN = word_set("have had recently already also just once previously lately often last earlier before ve")
 _PROFILE_WORDS: dict[str, frozenset[str]] = {
     "budget": frozenset({"budget"}),
     "interest": frozenset({"interest", "interested", "like"}),
@@ -70,7 +64,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
     `figures[i]` > 0 marks tokens of figures that were proved, hedges included.
     """
     token = tokens[i]
-    word = token.text
+    word, kinds = token.text, backing.kinds.keys()
     before = tokens[i - 1].text if i and token.stop < 2 else ""
     following = _following(tokens, i, 8)
     nxt = following[0].text if following and following[0].stop < 2 else ""
@@ -78,26 +72,65 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "under" if before == "listed":
             return "" if "attribute_match" in backing.kinds else "unknown_word"
         case "under" | "below" | "within" | "inside":
+            if limit_ahead(tokens, i, backing) or (word == "under" and _promoted(following, backing)):
+                return ""
             ok = _reaches(following, figures, i)
             return "" if ok and _role_cited(following, backing) else "wrong_comparative"
         case "over":
-            ok = before == "left" or any(t.text in ("last", "past", "previous", "day", "days") for t in following[:3])
+            ok = before == "left" or any(
+                t.text in ("last", "past", "previous", "prior", "preceding", "day", "days") for t in following[:3]
+            )
             return "" if ok else "wrong_comparative"
-        case "up" if before in ("take", "takes", "taking"):
+        case "up" if before in _UP_VERBS:
             return ""
         case "up":
             return "" if nxt in ("to", "for") and not _figure_at(figures, i + 2) else "wrong_comparative"
         case "down":
-            ok = backing.number("discount", "percent") is not None or (
-                nxt == "to" and "low_stock" in backing.kinds and _figure_at(figures, i + 2)
+            ok = (
+                ("promotion" in kinds and _figure_at(figures, i + 1))
+                or backing.number("discount", "percent") is not None
+                or (nxt == "to" and "low_stock" in backing.kinds and _figure_at(figures, i + 2))
             )
             return "" if ok else "wrong_comparative"
         case "less" | "lower" | "cheaper":
-            return _comparative(tokens, i, backing, following)
+            figured = i > 0 and token.stop == 0 and figures[i - 1] > 0
+            return _comparative(tokens, i, backing, following, figured=figured)
         case "than":
             return _than(tokens, i, backing, figures, following)
         case "more" | "pricier":
             return _more(tokens, i, backing, before, nxt)
+        case "affordable":
+            ok = before in ("most", "more", "less", "an", "") or bool({"price_vs_budget", "price_vs_category"} & kinds)
+            return "" if ok else "unknown_word"
+        case "beat" | "beats" | "beating":
+            priced = "price" in (before, *(t.text for t in following))
+            return "" if "price_vs_category" in kinds and priced else "wrong_comparative"
+        case "competitively" | "attractively" | "reasonably" | "sensibly" | "modestly":
+            return "" if nxt == "priced" else "unknown_word"
+        case "similar":
+            alike = [b.text for a, b in pairwise(following) if a.text == "in"]
+            return "" if all(word in ("category", "brand", "kind") for word in alike[:1]) else "unknown_word"
+        case "save" | "saves" | "saving" | "saved" if _only_budget_saves(word, backing):
+            ok = _names_limit(tokens) and any(figures[i + 1 : i + 4])
+            return "" if ok or before in ("you", "your") else "unknown_word"
+        case "easy":
+            return "" if nxt == "on" and _names_limit(tokens) else "unknown_word"
+        case "deal" if nxt == "of":
+            return "unknown_word"
+        case "returned" if "back_in_stock" not in kinds:
+            return "" if nxt in ("to", "again") else "unknown_word"
+        case "rise" | "rising" | "increasing" | "climbing" | "increase" | "increases":
+            other = {t.word for t in tokens[max(i - 5, 0) : i + 2]} & {"price", "sale", "rating", "demand"}
+            return "unknown_word" if other else ""
+        case "available" if nxt == "in":
+            told = any(t.word == "size" for t in following) and "attribute_match" in kinds
+            told = told or (len(following) > 1 and _promoted(following[1:], backing))
+            return "" if told or following[1:2] and following[1].text in ("our", "the") else "unknown_word"
+        case "newly" | "freshly":
+            return "" if nxt in ("new", "joined", "launched", "introduced", "here", "released") else "unknown_word"
+        case "highest":
+            ranked = backing.number("trending", "rank") == 1 or _figure_at(figures, i - 1)
+            return "" if ranked and nxt == "growth" else "wrong_comparative"
         case "expensive":
             return "" if before in ("least", "less") or _rest_is_subject(tokens, i) else "wrong_comparative"
         case "lowest" | "cheapest" | "least" | "low":
@@ -106,23 +139,40 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
             return "" if denied(tokens, i, backing) else "negation"
         case "half":
             return _half(backing, before, following)
-        case "most":
-            ok = before == "than" and (_pricier_than_half(backing) or backing.standing() == "lowest")
-            return "" if ok else "superlative"
-        case "faster" | "quicker" | "fast" | "quickly":
+        case "most" if nxt == "affordable":
+            return "" if backing.standing() == "lowest" else "superlative"
+        case "most" if before == "the" and backing.number("trending", "rank") == 1:
+            return "" if any(t.text in _GROWS for t in tokens[max(i - 6, 0) : i]) else "superlative"
+        case "most" | "majority":
+            told = before in _CHEAPER_THAN or _dearer_follow(following)
+            if word == "majority":
+                told = told or (before == "the" and i > 1 and tokens[i - 2].text in _CHEAPER_THAN)
+            return "" if told and (_pricier_than_half(backing) or backing.standing() == "lowest") else "superlative"
+        case "fast" | "quickly" | "rapidly" if nxt not in ("as", "than") and _grown(tokens, i, backing):
+            return ""
+        case "faster" | "quicker" | "fast" | "quickly" | "rapidly":
             return "" if _outpaced(tokens, i, backing) else "wrong_comparative"
         case "fastest" if _figure_at(figures, i - 1) and i:
             return ""
         case "top" | "fastest" | "leads" | "leading" | "tops" | "topping":
-            return "" if backing.number("trending", "rank") == 1 else "superlative"
+            if not any(t.text in _GROWS for t in tokens):
+                return "superlative"  # a rank is one by growth of interest, and says so
+            return (
+                ""
+                if backing.number("trending", "rank") == 1 or (word == "top" and _figure_at(figures, i + 1))
+                else "superlative"
+            )
         case "well":
             if nxt in _FAR or nxt == "under":
                 price, budget = (backing.number("price_vs_budget", k) for k in ("price_minor", "budget_minor"))
                 return "" if price is not None and budget is not None and 2 * price < budget else "wrong_comparative"
-            ok = (nxt == "with" and "bought_together" in backing.kinds) or nxt == "rated"
+            ok = (nxt == "with" and "bought_together" in backing.kinds) or nxt in ("rated", "reviewed", "received")
+            ok = ok or (nxt == "of" and before in ("speak", "speaks") and "rating" in kinds)
             return "" if ok else "unknown_word"
         case "exactly":
+            whole = bool(backing.values.get("query_match", {}).get("all"))
             ok = backing.number("price_vs_budget", "under_minor") == 0 or _figure_at(figures, i + 1)
+            ok = ok or (whole and nxt in ("what", "as"))
             return "" if ok else "wrong_comparative"
         case "only" | "few":
             if word == "only" and _outpaced(tokens, i, backing):
@@ -132,8 +182,12 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
                 or any(t.text in ("few", "handful", "left", "remain", "remains", "remaining") for t in following[:6])
             )
             return "" if ok else "stock"
-        case "everything" | "all":
-            return "" if word == "all" or backing.values.get("query_match", {}).get("all") else "unknown_word"
+        case "fully" | "completely" | "entirely":
+            return "" if backing.values.get("query_match", {}).get("all") else "unknown_word"
+        case "all":
+            return "unknown_word"
+        case "everything":
+            return "" if backing.values.get("query_match", {}).get("all") else "unknown_word"
         case "last":
             single = backing.number("low_stock", "left") == 1 and nxt in ("one", "piece", "item")
             ok = single or _figure_at(figures, i + 1) or nxt in ("week", "month") or before in ("you", "your")
@@ -184,29 +238,84 @@ def _role_cited(following: Sequence[Token], backing: Backing) -> bool:
     return True
 
 
-def _comparative(tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token]) -> str:
+def _halts(following: Sequence[Token]) -> bool:
+    return bool(following) and following[0].stop > 0
+
+
+def _only_budget_saves(word: str, backing: Backing) -> bool:
+    """Whether money is what "save" speaks of, and only a budget is cited: no reduction and no wish list."""
+    kinds = backing.kinds.keys()
+    listed = word in ("saved", "saving") and "saved" in backing.deeds
+    return "price_vs_budget" in kinds and not {"discount", "promotion"} & kinds and not listed
+
+
+def _names_limit(tokens: Sequence[Token]) -> bool:
+    return any(t.word in _BUDGETS for t in tokens)
+
+
+def _promoted(following: Sequence[Token], backing: Backing) -> bool:
+    """ "under the Student discount promotion"."""
+    title = set(words_of(str(backing.values.get("promotion", {}).get("title", ""))))
+    return any(t.text == "promotion" or t.word in title for t in following[:4])
+
+
+def _dearer_follow(following: Sequence[Token]) -> bool:
+    """ "most of the bags cost more", "most bags are pricier"."""
+    words = [t.text for t in following]
+    return "pricier" in words or any(pair in (("cost", "more"), ("costs", "more")) for pair in pairwise(words))
+
+
+def _grown(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
+    """Whether the word at i says how interest grew."""
+    near = {t.text for t in tokens[max(i - 3, 0) : i + 3]}
+    return "trending" in backing.kinds and bool(near & _GROWS) and "interest" in {t.text for t in tokens}
+
+
+def _comparative(
+    tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token], *, figured: bool
+) -> str:
     """less, lower, cheaper: of this item, so what it is compared with follows; or "none … costs less"."""
     told = [t.text for t in following[:2]]
+    ahead = [t.text for t in following[:4]]
+    if told[:2] == ["in", "price"]:
+        ahead = ahead[2:]
+        if ahead[:1] == ["than"]:
+            return ""
+    if told[:1] in (["priced"], ["price"]) and tokens[i].text == "lower" and ahead[1:2] == ["than"]:
+        return ""
+    if figured and (
+        not following or ahead[:1] in ([], ["and"], ["now"], ["at"], ["until"], ["with"]) or _halts(following)
+    ):
+        if {"discount", "promotion"} & backing.kinds.keys():
+            return ""
+        return "" if "price_vs_budget" in backing.kinds and _names_limit(tokens) else "wrong_comparative"
+    if _pricier_than_half(backing) and told[:1] == ["priced"] and tokens[i - 1].text in ("the", "of"):
+        return ""
     if following and following[0].stop == 0 and (told[0] in ("than", "expensive") or told == ["price", "than"]):
         return ""
-    if backing.standing() == "lowest" and any(t.text in ("none", "no", "nothing") for t in tokens[:i]):
+    if backing.standing() == "lowest" and any(t.negated or t.text in ("none", "no", "nothing") for t in tokens[:i]):
         return ""
     return "wrong_comparative"
 
 
 def _than(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequence[int], following: Sequence[Token]) -> str:
-    if i and tokens[i - 1].text == "more" and following and following[0].text in ("this", "these", "it"):
+    if backing.number("discount", "percent") is not None and following and following[0].text in _EARLIER:
+        if len(following) == 1 or following[1].stop > 0:
+            return ""
+    if _outpaced(tokens, i, backing):
+        return ""
+    if i and tokens[i - 1].text in ("more", "pricier") and following and following[0].text in ("this", "these", "it"):
         return "" if _rest_is_subject(tokens, i - 1) else "wrong_comparative"
     if _figure_at(figures, i) or _figure_at(figures, i + 1):
         return ""
     for step, token in enumerate(following[:5], start=1):
         if (
-            token.text in ("half", "most", "median", "lowest", "low")
+            token.text in ("half", "most", "majority", "median", "lowest", "low")
             or token.word in _BUDGETS
             or _figure_at(figures, i + step)
         ):
             return "" if _role_cited(following[step - 1 : step], backing) else "wrong_comparative"
-        if token.text not in _DETERMINERS and token.text not in ("recent", "previous"):
+        if token.text not in _DETERMINERS and token.text not in _THEN:
             break
     return "wrong_comparative"
 
@@ -216,6 +325,14 @@ def _more(tokens: Sequence[Token], i: int, backing: Backing, before: str, nxt: s
         return ""
     if before == "one" and nxt != "than":
         return ""
+    if nxt == "affordable":
+        ok = i + 2 < len(tokens) and tokens[i + 2].text == "than"
+        return (
+            "" if ok or (tokens[i - 1].text in ("the", "of") and _pricier_than_half(backing)) else "wrong_comparative"
+        )
+    if tokens[i].text == "pricier" or (before in ("cost", "costs") and backing.standing() == "lowest"):
+        dearer = any(t.text in ("every", "all") for t in tokens[:i]) and backing.standing() == "lowest"
+        return "" if dearer or _rest_is_subject(tokens, i) else "wrong_comparative"
     if _outpaced(tokens, i, backing):
         return ""
     if before in ("cost", "costs") or nxt == "expensive":
@@ -239,32 +356,24 @@ def _outpaced(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
     words = {t.text for t in tokens[max(i - 12, 0) : i + 13]}
     if rank is None or words.isdisjoint(_QUICKER):
         return False
-    return bool(words & {"other", "others"}) if rank > 1 else bool(words & {"nothing", "no", "none"})
+    if rank > 1:
+        return (
+            bool(words & {"other", "others"})
+            and bool(words & {"only", "just", "one", "two", "three", "four"})
+            and not (words & {"any", "every", "all"})
+        )
+    return bool(words & {"nothing", "no", "none"}) or {"any", "other"} <= words
 
 
 def denied(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
     """Whether the negation at i says a cited superlative: "nothing in Tents costs less", "no product grew faster"."""
-    if tokens[i].text not in ("no", "nothing", "none"):
+    looked = tokens[i].negated and any(t.text in ("find", "see", "get") for t in tokens[i + 1 : i + 3])
+    if tokens[i].text not in ("no", "nothing", "none") and not looked:
         return False
     words = {t.text for t in tokens[i + 1 : i + 14]}
     if backing.standing() == "lowest" and words & _CHEAPER:
         return True
     return backing.number("trending", "rank") == 1 and not words.isdisjoint(_QUICKER)
-
-
-def wrong_kinship(
-    tokens: Sequence[Token], backing: Backing, named: Sequence[int], own_names: frozenset[tuple[str, ...]]
-) -> str:
-    """ "same brand" said of a named product that is of another brand; "" when it is right or not said."""
-    for i, token in enumerate(tokens[:-1]):
-        if token.text != "same" or tokens[i + 1].text not in ("brand", "maker", "label"):
-            continue
-        kin = {n.words for n in backing.names if n.fact_id == backing.kinds.get("same_brand")}
-        near = (k for k in (*range(i + 2, min(i + 10, len(tokens))), *range(i - 1, -1, -1)) if named[k])
-        name = next((n for k in near if (n := backing.names[named[k] - 1]).deed is not None), None)
-        if name is not None and name.words not in kin and not any(name.words[: len(o)] == o for o in own_names):
-            return "same brand"
-    return ""
 
 
 def _lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token], before: str) -> str:
@@ -276,7 +385,8 @@ def _lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequen
     compared = any(t.text in _FROM for t in tokens[max(i - 8, 0) : i])  # the price is below the lowest one, not it
     if "discount" in backing.kinds and word in ("lowest", "low") and compared:
         ahead = [t.text for t in following]
-        if word == "low" or any(w in ahead for w in ("day", "days", "month", "before")):
+        near = {t.text for t in tokens[max(i - 4, 0) : i]} & {"recent", "previous", "prior", "earlier", "past"}
+        if word == "low" or near or any(w in ahead for w in ("day", "days", "month", "before")):
             return "" if word != "low" or before in ("day", "days", "month", "recent", "previous") else "unknown_word"
     return "superlative"
 
@@ -306,85 +416,3 @@ def _window(word: str, before: str, backing: Backing) -> bool:
     return before in ("last", "past", "this", "a", "previous") and any(
         q.unit == "days" and q.value == days for q in backing.quantities
     )
-
-
-def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int]) -> str:
-    """What the sentence says that the shopper did and no cited fact says; "" when it is right.
-
-    `named[i]`: one more than the index of the name in backing.names that token i belongs to, 0 for none.
-    """
-    for i, token in enumerate(tokens):
-        if token.text == "cart" and "cart" not in backing.deeds:
-            return "cart"
-        if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
-            return "page"
-        if token.text not in ("you", "your"):
-            continue
-        j = i + 1
-        while j < len(tokens) and tokens[j].text in _BETWEEN and not tokens[j].stop:
-            j += 1
-        if j >= len(tokens) or tokens[j].stop:
-            continue
-        deed = _DEEDS.get(tokens[j].text)
-        if deed is None or (tokens[j].text == "looked" and j + 1 < len(tokens) and tokens[j + 1].text == "for"):
-            continue
-        if token.text == "your" and tokens[j].text != "purchase":
-            continue
-        if tokens[j].text == "looked" and j + 1 < len(tokens) and tokens[j + 1].text == "around":
-            continue
-        name = _object(i, j, tokens, [n if n and backing.names[n - 1].deed else 0 for n in named])
-        if name and deed not in {n.deed for n in backing.names if n.words == backing.names[name - 1].words}:
-            return token.text + " " + tokens[j].text
-        if deed not in backing.deeds:
-            return token.text + " " + tokens[j].text
-    return ""
-
-
-def _object(i: int, j: int, tokens: Sequence[Token], named: Sequence[int]) -> int:
-    """The name that the deed is about: after the verb, or just before "which you"."""
-    before = next((named[k] for k in range(i - 1, max(i - 4, -1), -1) if named[k]), 0)
-    if before and (i == 0 or tokens[i - 1].text in ("which", "that") or named[i - 1]):
-        return before
-    for k in range(j + 1, min(j + 6, len(tokens))):
-        if tokens[k].stop == 2:
-            break
-        if named[k]:
-            return named[k]
-    return before
-
-
-def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[object]) -> str:
-    """A word that says this goes with something when no cited orders say so; "" when there is none."""
-    if "bought_together" in backing.kinds:
-        return ""
-    return next((t.text for t, name in zip(tokens, covered, strict=True) if t.text in _RELATIONS and not name), "")
-
-
-_FRAMES: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
-    (("search", "searched", "searching", "looking", "query"), ("for",), "searched"),
-    (("interest", "interested"), ("in",), "interests"),
-    (("size",), (), "sizes"),
-)
-_FRAME_STEPS = 3
-
-
-def wrong_wish(tokens: Sequence[Token], backing: Backing, neutral: frozenset[str]) -> str:
-    """What the sentence says the shopper searched, likes or wears and no cited fact says; "" when it is right."""
-    for i, token in enumerate(tokens):
-        for heads, links, target in _FRAMES:
-            if token.text not in heads:
-                continue
-            wishes: set[str] = getattr(backing, target)
-            j = i + 1
-            if links and (j >= len(tokens) or tokens[j].text not in links or tokens[j].stop):
-                continue
-            if target == "interests" and "trending" in backing.kinds and not wishes:
-                continue  # "growth in interest in Tents": all shoppers' interest
-            j += len(links)
-            for step in range(j, min(j + _FRAME_STEPS, len(tokens))):
-                word = tokens[step]
-                if word.stop or word.text in neutral or (target == "sizes" and len(word.text) > 3):
-                    break
-                if word.word not in wishes:
-                    return word.text
-    return ""

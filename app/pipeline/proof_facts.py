@@ -17,7 +17,19 @@ from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.sensitivity import attribute_values
 
 Unit = Literal[
-    "money", "percent", "day", "rating", "scale", "rank", "raters", "orders", "products", "days", "left", "share", "portion"
+    "money",
+    "percent",
+    "day",
+    "rating",
+    "scale",
+    "rank",
+    "raters",
+    "orders",
+    "products",
+    "days",
+    "left",
+    "share",
+    "portion",
 ]
 Deed = Literal["bought", "viewed", "saved", "cart", "page"]
 
@@ -72,7 +84,9 @@ class Backing:
     quantities: list[Quantity] = field(default_factory=list)
     names: list[Name] = field(default_factory=list)
     deeds: dict[Deed, str] = field(default_factory=dict)
-    terms: dict[str, str] = field(default_factory=dict)  # word of an interest, size or search that the item meets → fact
+    terms: dict[str, str] = field(
+        default_factory=dict
+    )  # word of an interest, size or search that the item meets → fact
     wished: dict[str, str] = field(default_factory=dict)  # word of a line about the shopper → that line
     searched: set[str] = field(default_factory=set)
     interests: set[str] = field(default_factory=set)

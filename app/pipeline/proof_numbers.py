@@ -10,7 +10,7 @@ from typing import Literal
 from app.domain.money import exponent
 from app.pipeline.proof_text import Token, word_list, word_set
 
-Hedge = Literal["", "about", "nearly", "over", "more", "least", "most"]
+Hedge = Literal["", "about", "nearly", "over", "above", "more", "least", "most"]
 Shape = Literal["plain", "money", "percent", "day", "ordinal", "fraction"]
 
 _MAX_DIGITS = 12
@@ -66,12 +66,12 @@ _HEDGES: tuple[tuple[tuple[str, ...], Hedge], ...] = (
     (("just", "under"), "nearly"),
     (("slightly", "under"), "nearly"),
     (("little", "under"), "nearly"),
-    (("slightly", "over"), "more"),
-    (("little", "over"), "more"),
-    (("little", "more", "than"), "more"),
+    (("slightly", "over"), "above"),
+    (("little", "over"), "above"),
+    (("little", "more", "than"), "above"),
     (("well", "over"), "more"),
     (("just", "below"), "nearly"),
-    (("just", "over"), "more"),
+    (("just", "over"), "above"),
     (("no", "more", "than"), "most"),
     (("more", "than"), "more"),
     (("at", "most"), "most"),
@@ -370,13 +370,16 @@ def month_of(token: Token) -> int | None:
 def within(stated: int, true: int, hedge: Hedge) -> bool:
     """Whether a stated figure says the true one: equal, or rounded in the hedge's direction and not too far.
 
-    "about" may be off by a tenth; "nearly" is above the truth by at most a tenth; "over" is below it, by half at most.
+    "about" may be off by a tenth; "nearly" is above the truth by at most a tenth; "just over" is below it by
+    a third at most, "over" by half.
     """
     match hedge:
         case "about":
             return 10 * abs(stated - true) <= true
         case "nearly":
             return true < stated and 10 * (stated - true) <= true
+        case "above":
+            return stated < true and 3 * (true - stated) <= true
         case "over" | "more":
             return stated < true <= 2 * stated
         case "least":

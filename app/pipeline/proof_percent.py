@@ -86,9 +86,7 @@ def _reduction_precedes(tokens: Sequence[Token], mention: Mention) -> bool:
     return False
 
 
-def _told_of(
-    tokens: Sequence[Token], mention: Mention, backing: Backing, roles: tuple[str, ...]
-) -> tuple[str, ...]:
+def _told_of(tokens: Sequence[Token], mention: Mention, backing: Backing, roles: tuple[str, ...]) -> tuple[str, ...]:
     """Of a reduction and a promotion that are both cited, the one that the words around the figure speak of."""
     if not ("discount" in backing.kinds and "promotion" in backing.kinds):
         return roles
@@ -119,6 +117,8 @@ def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
             continue  # "6 of 8" is no percentage, but it is three in four
         true = 100 * held.value if held.unit == "percent" else held.value
         slack = 150 if mention.shape == "fraction" else 100 if held.unit == "share" else 0
+        if mention.hedge == "above" and 10 * (true - value) > true:
+            continue  # "just over half" of 90%
         if within(value, true, mention.hedge) or (not mention.hedge and abs(value - true) <= slack):
             return Stated(held.fact_id)
     return Stated(failure="uncited_number")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from app.pipeline.proof_amounts import amount_of
 from app.pipeline.proof_context import Stated, after_of, found
@@ -13,7 +14,9 @@ from app.pipeline.proof_text import Token, word_set
 
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
 _ORDERS = word_set("order time basket occasion")
-_DONE = word_set("bought ordered own combine paired saved viewed love loved looked recommend purchased")
+_DONE = word_set(
+    "bought ordered own combine paired saved viewed love loved looked recommend purchased received receive"
+)
 _PRODUCTS = word_set("product item option model choice alternative article other")
 _LEFT = word_set("left piece unit copy remain remains remaining stock pair available")
 _WINDOW = frozenset({"day"})
@@ -44,7 +47,8 @@ _GROWS = word_set("growth growing grew grow gain gains gaining trending interest
 _TOP_AT_MOST = 10
 _LAST_DAY = word_set("until till through thru ending ends to before")
 _CHEAPER_THAN = word_set("than below under undercuts undercut undercutting beats beat beating")
-_PRICIER = word_set("more pricier dearer")
+_PRICIER = word_set("pricier dearer")
+_COSTS = word_set("cost costs priced are")
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
 _RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
@@ -86,29 +90,32 @@ def _plain(
 ) -> Stated:
     first, end, value = mention.first, mention.end, mention.whole()
     before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
-    if all(covered[first:end]) and not _supply(tokens, mention):
+    if all(covered[first:end]) and not _supply(tokens, mention, 3):
         return Stated(own=True)
     if tokens[first].text == "one" and before is not None and before.text in _POINTERS and end == first + 1:
         return Stated(own=True)
-    if (fact := backing.terms.get(tokens[first].word)) and _searching(tokens, first):
+    word = tokens[first].word
+    if (fact := backing.terms.get(word) or backing.wished.get(word)) and _searching(tokens, first):
         return Stated(fact)
     if mention.shape == "ordinal" or (before is not None and before.text in _RANKERS):
         if not any(t.text in _GROWS for t in tokens):
             return Stated(failure="unit")  # a rank is one by growth of interest, and says so
         return found(mention, backing, "rank", value, None, "uncited_number")
     if _is_scale(tokens, mention):
+        if _dearer(after_of(tokens, end, 8)):
+            return found(mention, backing, "products", value, ("products",), "unit")
         return found(mention, backing, "scale", value, None, "unit")
+    other = after_of(tokens, end, 1)
+    if other and (other[0].text == "of" or [t.text for t in after_of(tokens, end, 2)] == ["out", "of"]):
+        undercut = before is not None and before.text in _CHEAPER_THAN
+        if undercut or (_counted_of(tokens, mention) and _dearer(after_of(tokens, end, 12))):
+            # "cheaper than 7 of the 11", "7 of the 11 cost more": the dearer ones, never the whole category
+            return found(mention, backing, "products", value, ("pricier",), "uncited_number")
     rated = _rating(tokens, mention, before)
     noun = None if rated else _noun(tokens, mention)
     if rated:
         tenths = _tenths(mention)
         return found(mention, backing, "rating", tenths, None, "uncited_number")
-    other = after_of(tokens, end, 1)
-    if other and (other[0].text == "of" or [t.text for t in after_of(tokens, end, 2)] == ["out", "of"]):
-        undercut = before is not None and before.text in _CHEAPER_THAN
-        if undercut or (_counted_of(tokens, mention) and any(t.text in _PRICIER for t in after_of(tokens, end, 12))):
-            # "cheaper than 7 of the 11", "7 of the 11 cost more": the dearer ones, never the whole category
-            return found(mention, backing, "products", value, ("pricier",), "uncited_number")
     if rest := backing.number("trending", "rank"):
         if before is not None and before.text == "top" and value is not None and rest <= value <= _TOP_AT_MOST:
             return Stated(backing.kinds["trending"])
@@ -167,6 +174,14 @@ def _plain(
     )
 
 
+def _dearer(after: Sequence[Token]) -> bool:
+    """Whether the products counted are said to cost more: "cost more", "are pricier", "are more expensive"."""
+    if any(t.text in _PRICIER for t in after):
+        return True
+    words = [t.text for t in after]
+    return any(b == "more" and a in _COSTS for a, b in pairwise(words))
+
+
 def _counted_of(tokens: Sequence[Token], mention: Mention) -> bool:
     """Whether a second figure follows: "six (out) of the eight"."""
     return any(t.figure or t.text in WORD_FIGURES for t in after_of(tokens, mention.end, 4))
@@ -183,12 +198,12 @@ def _word_number(tokens: Sequence[Token], mention: Mention) -> Stated | None:
     return None
 
 
-def _supply(tokens: Sequence[Token], mention: Mention) -> bool:
+def _supply(tokens: Sequence[Token], mention: Mention, reach: int = 7) -> bool:
     """Whether the figure is about what is left in stock, so that a name like "Set, 2 pieces" can't stand for it."""
     before = [t.text for t in tokens[max(mention.start - 3, 0) : mention.start]]
     if before[-2:] in (["stands", "at"], ["down", "to"], ["is", "at"]) and "stock" in before:
         return True
-    for token in after_of(tokens, mention.end, 7):
+    for token in after_of(tokens, mention.end, reach):
         if token.stop or token.figure:
             return False
         if token.text in ("left", "remain", "remains", "remaining", "stock"):
@@ -227,7 +242,7 @@ def _tenths(mention: Mention) -> int | None:
 
 def _noun(tokens: Sequence[Token], mention: Mention) -> Unit | None:
     """The unit that the next few words name."""
-    for token in after_of(tokens, mention.end, 4):
+    for k, token in enumerate(after_of(tokens, mention.end, 4), start=mention.end + 1):
         if (
             token.stop == 2
             or (token.stop and token.text != "left")
@@ -237,8 +252,8 @@ def _noun(tokens: Sequence[Token], mention: Mention) -> Unit | None:
             return None
         for unit, words in _NOUNS:
             if token.word in words or token.text in words:
-                follows = tokens[tokens.index(token, mention.end) + 1 :][:1]
-                return "orders" if unit == "raters" and follows and follows[0].word == "order" else unit
+                orders = k < len(tokens) and tokens[k].word == "order"
+                return "orders" if unit == "raters" and orders else unit
         if token.text in ("of", "and", "with", "for", "over", "is", "has"):
             return None
     return None
@@ -291,7 +306,7 @@ def _of_category(tokens: Sequence[Token], mention: Mention, covered: Sequence[in
     before = [t.text for t in tokens[max(i - 3, 0) : i]]
     if "of" not in before and "than" not in before and "among" not in before:
         return False
-    return j >= len(tokens) or tokens[j].stop > 0 or tokens[j].text in ("in", "by", "for") or covered[j] > 0
+    return j >= len(tokens) or tokens[j].stop > 0 or tokens[j].text in ("in", "by", "for", "on") or covered[j] > 0
 
 
 def places(tokens: Sequence[Token]) -> list[tuple[int, int]]:

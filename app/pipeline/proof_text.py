@@ -34,7 +34,7 @@ def word_set(text: str) -> frozenset[str]:
 _SIGNS = frozenset("%€$£¥/#&+×°")
 _PLAIN = frozenset(" .,;:!?'’‘\"“”()%€$£¥&+×°/#…–—-\u00a0\u202f0123456789")
 _IRREGULAR = {
-    "shelves": "shelf",
+    "shelve": "shelf",
     "grown": "grow",
     "grew": "grow",
     "drawn": "draw",

@@ -1,0 +1,117 @@
+"""What the shopper did, which brand a named product is of, and what goes with what: said only as cited facts say it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.pipeline.proof_facts import Backing, Deed
+from app.pipeline.proof_text import Token, word_set
+
+_RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
+_BETWEEN = word_set(
+    "are re now currently have had recently already also just once previously lately often last earlier before ve"
+)
+_DEEDS: dict[str, Deed] = {
+    "viewing": "page",
+    "browsing": "viewed",
+    "bought": "bought",
+    "purchased": "bought",
+    "own": "bought",
+    "ordered": "bought",
+    "purchase": "bought",
+    "looked": "viewed",
+    "viewed": "viewed",
+    "saw": "viewed",
+    "browsed": "viewed",
+    "visited": "viewed",
+    "checked": "viewed",
+    "saved": "saved",
+    "wishlisted": "saved",
+    "put": "cart",
+    "added": "cart",
+}
+_WORKS = word_set("work works worked working")
+
+
+def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int]) -> str:
+    """What the sentence says that the shopper did and no cited fact says; "" when it is right.
+
+    `named[i]`: one more than the index of the name in backing.names that token i belongs to, 0 for none.
+    """
+    for i, token in enumerate(tokens):
+        if token.text == "cart" and "cart" not in backing.deeds:
+            return "cart"
+        if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
+            return "page"
+        if token.text not in ("you", "your"):
+            continue
+        j = i + 1
+        while j < len(tokens) and tokens[j].text in _BETWEEN and not tokens[j].stop:
+            j += 1
+        if j >= len(tokens) or tokens[j].stop:
+            continue
+        deed = _DEEDS.get(tokens[j].text)
+        if deed is None or (tokens[j].text == "looked" and j + 1 < len(tokens) and tokens[j + 1].text == "for"):
+            continue
+        if token.text == "your" and tokens[j].text != "purchase":
+            continue
+        onward = tokens[j + 1] if j + 1 < len(tokens) else None
+        if tokens[j].text == "looked" and onward is not None and onward.text == "around":
+            continue
+        if (
+            tokens[j].text == "saved"
+            and onward is not None
+            and not onward.stop
+            and (onward.text == "on" or onward.figure or onward.sign)
+        ):
+            return token.text + " saved"  # money, not a wish list
+        name = _object(i, j, tokens, [n if n and backing.names[n - 1].deed else 0 for n in named])
+        did = {n.deed for n in backing.names if name and n.words == backing.names[name - 1].words}
+        if name and deed not in did and not (deed == "page" and "viewed" in did):
+            return token.text + " " + tokens[j].text
+        if deed not in backing.deeds and not (deed == "page" and "viewed" in backing.deeds):
+            return token.text + " " + tokens[j].text
+    return ""
+
+
+def _object(i: int, j: int, tokens: Sequence[Token], named: Sequence[int]) -> int:
+    """The name that the deed is about: after the verb, or just before "which you"."""
+    before = next((named[k] for k in range(i - 1, max(i - 4, -1), -1) if named[k]), 0)
+    if before and (i == 0 or tokens[i - 1].text in ("which", "that") or named[i - 1]):
+        return before
+    for k in range(j + 1, min(j + 6, len(tokens))):
+        if tokens[k].stop == 2:
+            break
+        if named[k]:
+            return named[k]
+    return before
+
+
+def wrong_kinship(
+    tokens: Sequence[Token], backing: Backing, named: Sequence[int], own_names: frozenset[tuple[str, ...]]
+) -> str:
+    """ "same brand" said of a named product that is of another brand; "" when it is right or not said."""
+    for i, token in enumerate(tokens[:-1]):
+        if token.text != "same" or tokens[i + 1].text not in ("brand", "maker", "label"):
+            continue
+        kin = {n.words for n in backing.names if n.fact_id == backing.kinds.get("same_brand")}
+        near = (k for k in (*range(i + 2, min(i + 10, len(tokens))), *range(i - 1, -1, -1)) if named[k])
+        name = next((n for k in near if (n := backing.names[named[k] - 1]).deed is not None), None)
+        if name is not None and name.words not in kin and not any(name.words[: len(o)] == o for o in own_names):
+            return "same brand"
+    return ""
+
+
+def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[object], named: Sequence[int]) -> str:
+    """A word that says this goes with something when no cited orders say so; "" when there is none."""
+    for i, token in enumerate(tokens[:-1]):
+        if token.text in _WORKS and tokens[i + 1].text == "with" and any(named[i + 2 : i + 6]):
+            return token.text + " with"  # bought together is not compatible with
+        if token.text in ("need", "needs") and any(named[max(i - 5, 0) : i]):
+            return token.text
+        ordered = any(t.word == "order" for t in tokens[max(i - 5, 0) : i])
+        if token.text in ("contains", "contain", "containing") and any(named[i + 1 : i + 5]) and not ordered:
+            return token.text  # orders contain both; this does not contain the other
+    if "bought_together" in backing.kinds:
+        return ""
+    return next((t.text for t, name in zip(tokens, covered, strict=True) if t.text in _RELATIONS and not name), "")
