@@ -26,6 +26,7 @@ from app.pipeline.candidates import (
     personal_scores,
 )
 from app.pipeline.profile import Profile, allowed_ids, build_profile
+from app.pipeline.query_match import QueryScale, best_first, found_rows, relevance, scores_of
 from app.pipeline.ranker import Ranking, rank
 from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, stated_interests
 from app.pipeline.rules import CompiledRules
@@ -131,17 +132,17 @@ class Finder:
         sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
         near, beside, content = _in_time(by_vector, "vector index") or (None, None, None)
         words = None if by_words is None else _in_time(by_words, "word index")
-        if query.text is not None and words is None:
-            words = named(shelf, query.text, NEIGHBOURS)
-        found = {name: source for name, source in (("near", near), ("words", words)) if source is not None}
+        if query.text is None and near is not None:
+            sources = {**sources, "near": near}
+        asked = None if query.text is None else self._answers(served, query.text, words, near)
         watch.lap("candidates")
         ranking = rank(
             served.rules,
             shelf,
             query,
             profile,
-            sources=sources if query.text is not None else {**sources, **found},
-            asked=found if query.text is not None else None,
+            sources=sources,
+            asked=asked,
             personal=personal,
             around=around,
             beside=beside,
@@ -175,6 +176,34 @@ class Finder:
         if query.text is not None:
             ids, similarity = ids[: (close := int((similarity >= QUERY_MIN_SIMILARITY).sum()))], similarity[:close]
         return retrieved(shelf, ids, similarity), beside, content
+
+    def relevance(
+        self, served: Served, text: str, rows: IntArray, words: Retrieved | None, near: Retrieved | None
+    ) -> FloatScores:
+        """How well the products of any rows answer a query, 0..1, shape (k,): what a stated query is ranked by.
+
+        Args: words, near: what the word index and the vector index found for it, None where one did not answer.
+        """
+        shelf = served.shelf
+        similarity = np.zeros(len(rows), dtype=np.float32)
+        vector = None if near is None else self._vector(text)
+        if vector is not None:
+            vectors, known = shelf.item_vectors(rows)
+            similarity[known] = vectors[known] @ vector
+        by_words = np.zeros(len(rows), dtype=np.float32)
+        if served.words is not None and words is not None:
+            by_words = served.words.scores(text, [shelf.snapshot.product_ids[row] for row in rows.tolist()])
+        return relevance(QueryScale.of(words, near), by_words, similarity)
+
+    def _answers(self, served: Served, text: str, words: Retrieved | None, near: Retrieved | None) -> Retrieved:
+        """What either index found for a query, best first; without words, names and categories stand in for them."""
+        if words is not None:
+            rows = found_rows(words, near)
+            return best_first(rows, self.relevance(served, text, rows, words, near))
+        words = named(served.shelf, text, NEIGHBOURS)
+        rows = found_rows(words, near)
+        scale = QueryScale.of(words, near)
+        return best_first(rows, relevance(scale, scores_of(words, rows), scores_of(near, rows)))
 
     def _by_words(self, served: Served, text: str) -> Retrieved | None:
         if served.words is None:

@@ -154,7 +154,7 @@ def build_bm25(data_dir: Path, texts: Mapping[str, SearchText], progress: Progre
                     model = bm25s.BM25(method="lucene", backend="numpy")
                     model.index((rows[part], vocabulary[part]), show_progress=False)
                     model.save(folder / part, show_progress=False)
-            return {"rows": len(texts), "digest": digest} | {part: len(vocabulary[part]) for part in _PARTS}
+            return {"rows": len(texts), "digest": digest, **{part: len(vocabulary[part]) for part in _PARTS}}
 
         try:
             written = generations.write_generation(root, write)

@@ -64,6 +64,12 @@ def relevance(
     return np.asarray(words_share * by_words + (1.0 - words_share) * by_meaning, dtype=np.float32)
 
 
+def scores_of(source: Retrieved | None, rows: IntArray) -> FloatScores:
+    """A list's own scores of the rows, shape (k,); 0 for those that it does not hold."""
+    held = {} if source is None else dict(zip(source.rows.tolist(), source.scores.tolist(), strict=True))
+    return np.asarray([held.get(row, 0.0) for row in rows.tolist()], dtype=np.float32)
+
+
 def best_first(rows: IntArray, scores: FloatScores) -> Retrieved:
     """Rows in the order of their scores, ties by row."""
     order = np.lexsort((rows, -scores))

@@ -28,7 +28,7 @@ OWNERS = {
     "tenacity": ["adapters/llm"],
     "diskcache": ["adapters/disk_cache.py"],
     "yaml": ["adapters/yaml_lines.py", "adapters/rule_files.py", "prompts.py"],
-    "rapidfuzz": ["adapters/rule_files.py"],
+    "rapidfuzz": ["adapters/rule_files.py", "adapters/spelling.py"],
     "langfuse": ["adapters/"],
 }
 

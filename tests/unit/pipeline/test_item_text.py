@@ -3,7 +3,7 @@
 import time
 
 from app.domain.catalog import Product
-from app.pipeline.item_text import ATTRIBUTES, DESCRIPTION_CHARS, item_text, search_text
+from app.pipeline.item_text import ATTRIBUTES, DESCRIPTION_CHARS, SearchText, item_text, search_text
 
 FULL = Product(
     "p1",
@@ -32,7 +32,7 @@ def test_a_title_only_product_is_its_title():
 def test_a_product_that_says_nothing_is_empty():
     """No name and no other words give the empty text, for both uses but the id."""
     assert item_text(Product("p", "  ")) == ""
-    assert search_text(Product("p", "")) == "p"
+    assert search_text(Product("p", "")) == SearchText("", "p")
 
 
 def test_the_order_of_attributes_does_not_matter():
@@ -59,7 +59,7 @@ def test_a_long_description_is_cut_at_a_word():
     product = Product("p", "x", description="word " * 30_000)
     assert len(item_text(product)) <= DESCRIPTION_CHARS + len("x. ")
     assert item_text(product).endswith("word")
-    assert len(search_text(product)) < 5_000
+    assert len(search_text(product).main) < 5_000
 
 
 def test_only_a_few_attributes_are_embedded_and_all_are_searched():
@@ -67,7 +67,7 @@ def test_only_a_few_attributes_are_embedded_and_all_are_searched():
     product = Product("p", "x", attributes={f"a{i:02}": f"v{i:02}" for i in range(20)})
     assert f"v{ATTRIBUTES - 1:02}" in item_text(product)
     assert f"v{ATTRIBUTES:02}" not in item_text(product)
-    assert "v19" in search_text(product)
+    assert "v19" in search_text(product).details
 
 
 def test_hostile_markup_is_read_in_linear_time():
@@ -79,4 +79,10 @@ def test_hostile_markup_is_read_in_linear_time():
 
 def test_search_finds_the_product_id():
     """A shopper or clerk may type the article number."""
-    assert "85123A" in search_text(Product("85123A", "holder"))
+    assert "85123A" in search_text(Product("85123A", "holder")).details
+
+
+def test_labels_that_the_name_says_are_not_said_twice():
+    """Brand, category and tags are searched with the name; a word of theirs that it holds is not counted again."""
+    product = Product("p", "Sonara Headphones", brand="Sonara", category="Audio > Headphone", tags=("headphone", "new"))
+    assert search_text(product).main == "Sonara Headphones\nAudio > Headphone\nnew"
