@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +17,8 @@ from app.domain.errors import BadInput
 evaluations = typer.Typer(
     name="eval", help="Evaluations.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
-out = Console(soft_wrap=True)
+# A file or a pipe has no width of its own, and the tables are wide.
+out = Console(width=None if sys.stdout.isatty() else 180)
 err = Console(stderr=True, soft_wrap=True)
 
 
@@ -39,18 +42,26 @@ def ranking(
     quick: Annotated[bool, typer.Option("--quick", help="One setting per peer, 200 resamples.")] = False,
     embed: Annotated[bool, typer.Option(help="Embed the products; without, nothing is found by content.")] = True,
     tune: Annotated[bool, typer.Option("--tune", help="Train the service with --tune.")] = False,
+    cold: Annotated[bool, typer.Option("--cold", help="Also with histories hidden, and new products.")] = False,
+    tradeoff: Annotated[bool, typer.Option("--tradeoff", help="Also relevance against margin; needs costs.")] = False,
     rules: Annotated[Path | None, typer.Option(help="Folder of rules, for signals and slate; else the shop's.")] = None,
     seed: Annotated[int, typer.Option(help="Of every bootstrap.")] = 20260101,
 ) -> None:
     """Rank real shoppers by the service's own pipeline and by tuned peers, and compare."""
+    from evals.ranking.cold import evaluate_cold
     from evals.ranking.experiment import Plan, arena, evaluate
     from evals.ranking.results import write_json
     from evals.ranking.shop_data import read_shop
     from evals.ranking.table import print_evaluation
+    from evals.ranking.tradeoff import evaluate_tradeoff
 
     plan = Plan(protocol, _day(cut, "--cut"), _day(validation_cut, "--validation-cut"), quick, embed, tune, seed)
     with arena(read_shop(data, currency), plan, _say, rules_source=rules) as ground:
         result = evaluate(ground, _say)
+        if cold:
+            result = replace(result, cold=evaluate_cold(ground, _say))
+        if tradeoff:
+            result = replace(result, tradeoff=evaluate_tradeoff(ground, _say))
     path = folder / f"ranking-{result.data}-{protocol}.json"
     write_json(result, path)
     print_evaluation(result, out)

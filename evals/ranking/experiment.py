@@ -111,7 +111,7 @@ def arena(data: ShopData, plan: Plan, say: Say, *, rules_source: Path | None = N
         for peer in peers(quick=plan.quick):
             fitted.append(fit_peer(peer, None if plan.quick else validation, split))
             say(f"{peer.name}: {len(peer.grid)} settings, fitted in {fitted[-1].fit_s:.1f} s")
-        write_train(data, split.train_events, split.as_of, work / "train")
+        write_train(data, split.train_events, split.there, split.as_of, work / "train")
         settings = evaluation_settings(work / "data", as_of=split.as_of, currency=data.currency)
         settings = settings.model_copy(update={"rules_dir": source})
         trained = train_service(work / "train", settings, embed=plan.embed, tune=plan.tune)
@@ -131,7 +131,7 @@ def evaluate(ground: Arena, say: Say) -> Evaluation:
         ranked[SERVICE_OWN_SLATE] = ServiceRanker(application, split.product_ids).rank(split.tested)
     say("ranked by the service")
     for fitted in ground.fitted:
-        top, ms = rank_with(fitted.scorer, split)
+        top, ms = rank_with(fitted.scorer, split, strangers_get_popular=fitted.peer.name != SHUFFLE)
         ranked[fitted.peer.name] = Ranked(top[:, : metrics.K], top, np.full(len(top), ms))
     results, best = _measured(ground, ranked, shelf)
     known = split.with_history

@@ -65,28 +65,36 @@ def rank_with(
     k: int = DEPTH,
     histories: sp.csr_matrix | None = None,
     hidden: sp.csr_matrix | None = None,
+    strangers_get_popular: bool = True,
 ) -> tuple[IntArray, float]:
     """The k best items of each tested shopper, best first, and the milliseconds that one shopper took on average.
 
     Args:    histories: in place of the shoppers' own; hidden: items kept out of each ranking, in place of what was
              bought where the protocol says so.
-    Returns: shape (n_tested, k), EMPTY where fewer items are left; equal scores in an arbitrary but fixed order.
+    Returns: shape (n_tested, k), EMPTY where fewer items are left; equal scores in the order of the columns. A shopper
+             without a history gets what is popular, whatever the method (unless switched off): that is what anybody
+             would serve.
     """
     known = split.histories if histories is None else histories
     out = hidden if hidden is not None else split.owned if split.excludes_owned else None
+    buyers = split.buyers.astype(np.float32)
     parts = []
     began = time.perf_counter()
     for start in range(0, len(split.tested), _BATCH):
         chosen = slice(start, start + _BATCH)
-        scores = scorer(split.rows[chosen], known[chosen])
+        scores = np.array(scorer(split.rows[chosen], known[chosen]), dtype=np.float32)
+        if strangers_get_popular:
+            scores[known[chosen].getnnz(axis=1) == 0] = buyers
         parts.append(top_items(scores, k, None if out is None else out[chosen]))
     seconds = time.perf_counter() - began
     return np.concatenate(parts), seconds * 1000.0 / max(1, len(split.tested))
 
 
 def top_items(scores: Scores, k: int, hidden: sp.csr_matrix | None) -> IntArray:
-    """Columns of the k highest scores of each row, best first, shape (n, k); those hidden never, EMPTY instead."""
-    scores = np.array(scores, dtype=np.float32)
+    """Columns of the k highest scores of each row, best first, shape (n, k), EMPTY where none is left.
+
+    Args: scores: overwritten where hidden; hidden: columns to leave out, of the same shape.
+    """
     if hidden is not None:
         scores[hidden.nonzero()] = -np.inf
     depth = min(k, scores.shape[1])

@@ -21,7 +21,7 @@ from app.adapters.shop_files.folder import open_folder
 from app.bootstrap import Application, build, consent_of, open_embedder, open_store
 from app.domain.catalog import FloatArray, IntArray
 from app.domain.imports import ImportReport
-from app.domain.interactions import Consent, Interaction, Preferences, Shopper
+from app.domain.interactions import Consent, EventKind, Interaction, Preferences, Shopper
 from app.domain.ranking import Query
 from app.finder import Finder, Stopwatch
 from app.ingest.folder import import_folder
@@ -189,16 +189,22 @@ class ServiceRanker:
 
 
 class ShownStore:
-    """The store, showing of each shopper only the last interactions and, where given, other preferences.
+    """The store, showing of each shopper only the last interactions of some kinds and, where given, other preferences.
 
     Everything else is the store's own. Implements of ShopStore what a ranking reads of a shopper.
     """
 
     def __init__(
-        self, store: ShopStore, *, last: int | None = None, preferences: Mapping[str, Preferences] | None = None
+        self,
+        store: ShopStore,
+        *,
+        last: int,
+        kinds: frozenset[EventKind],
+        preferences: Mapping[str, Preferences] | None = None,
     ) -> None:
         self._store = store
         self._last = last
+        self._kinds = kinds
         self._preferences = preferences
 
     def shopper(self, user_id: str) -> Shopper:
@@ -211,9 +217,9 @@ class ShownStore:
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
     ) -> Sequence[Interaction]:
-        """The newest interactions, no more than are to be shown."""
-        shown = limit if self._last is None else min(limit, self._last)
-        return self._store.interactions(user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=shown)
+        """The newest interactions of the kinds shown, no more than are to be shown."""
+        found = self._store.interactions(user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=limit)
+        return [event for event in found if event.kind in self._kinds][: self._last]
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)

@@ -112,14 +112,13 @@ def existing(data: ShopData, train: BoolArray, as_of: float) -> BoolArray:
     return there | seen
 
 
-def write_train(data: ShopData, train: BoolArray, as_of: float, target: Path) -> None:
+def write_train(data: ShopData, train: BoolArray, there: BoolArray, as_of: float, target: Path) -> None:
     """Writes the folder as the shop could have exported it at `as_of`, in the import's own format.
 
-    Only events of `train`, only products that existed, prices and stock levels as the histories say they were then
+    Only events of `train`, only products that were `there`, prices and stock levels as the histories say they were then
     (where there is no history: as they are in the folder, which may be from later), histories up to then.
     """
     target.mkdir(parents=True, exist_ok=True)
-    there = existing(data, train, as_of)
     kept = {product_id for product_id, exists in zip(data.product_ids, there, strict=True) if exists}
     prices = _latest(data.price_history, "valid_from", "price", as_of)
     stocks = _latest(data.stock_history, "at", "stock", as_of)

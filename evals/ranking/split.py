@@ -52,6 +52,7 @@ class Split:
     tested: tuple[str, ...]  # shoppers with at least one relevant product
     rows: IntArray  # (n_tested,) their row of train, -1 for one without history
     relevant: sp.csr_matrix  # (n_tested, n_items)
+    foreseen: sp.csr_matrix  # (n_tested, n_items) everything bought in the test part, owned before or not
     owned: sp.csr_matrix  # (n_tested, n_items) bought in train
     histories: sp.csr_matrix  # (n_tested, n_items) their rows of train
     interactions: IntArray  # (n_tested,) how many interactions each has in train
@@ -68,6 +69,12 @@ class Split:
         """Tested shoppers with an interaction in train: those that the headline figures are over."""
         there: BoolArray = self.interactions > 0
         return there
+
+    @property
+    def there(self) -> BoolArray:
+        """Which products of the data existed, shape (n_products,)."""
+        exists: BoolArray = self.item_of_product != NOBODY
+        return exists
 
     @property
     def buyers(self) -> FloatArray:
@@ -137,17 +144,17 @@ def _split(
         return matrix.astype(np.float32)
 
     strength = pairs(speaks, weight[data.kind])
-    best: tuple[int, NDArray[np.int64], sp.csr_matrix, sp.csr_matrix] | None = None
+    best: tuple[int, NDArray[np.int64], sp.csr_matrix, sp.csr_matrix, sp.csr_matrix] | None = None
     for kinds in _kinds(signals):
         counted = np.isin(data.kind, kinds)
         owned = pairs(train & usable & counted)
-        relevant = pairs(test & usable & counted)
+        relevant = foreseen = pairs(test & usable & counted)
         if protocol == "novel":
             relevant = relevant - relevant.multiply(owned > 0)
             relevant.eliminate_zeros()
         n = int((relevant.getnnz(axis=1) > 0).sum())
         if best is None or n > best[0]:
-            best = (n, kinds, relevant.tocsr(), owned)
+            best = (n, kinds, relevant.tocsr(), foreseen, owned)
         if n >= ENOUGH:
             break
     if best is None or best[0] < FEWEST:
@@ -156,7 +163,7 @@ def _split(
             f"Only {found} shoppers of {data.name} have anything to be foreseen after "
             f"{dt.datetime.fromtimestamp(as_of, dt.UTC):%Y-%m-%d}; at least {FEWEST} are needed. Give an earlier --cut."
         )
-    _, kinds, relevant, owned = best
+    _, kinds, relevant, foreseen, owned = best
     users = np.flatnonzero(relevant.getnnz(axis=1))
     if len(users) > MOST_TESTED:
         users = np.sort(np.random.default_rng(SEED).choice(users, MOST_TESTED, replace=False))
@@ -175,6 +182,7 @@ def _split(
         tested=tuple(data.user_ids[u] for u in users.tolist()),
         rows=row_of[users],
         relevant=_ones(relevant[users]),
+        foreseen=_ones(foreseen[users]),
         owned=_ones(owned[users]),
         histories=strength[users].tocsr(),
         interactions=np.bincount(data.user[speaks], minlength=shape[0])[users].astype(np.int32),
