@@ -12,6 +12,7 @@ from app.pipeline.proof_text import Token, word_set
 
 _SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
 _KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
+_REDUCED = word_set("reduced cut lowered dropped discounted down marked slashed fallen")
 _AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
 _BELOW = word_set("below under within than inside beneath")
 _TARGETS = {
@@ -134,9 +135,10 @@ def _money_roles_before(tokens: Sequence[Token], start: int) -> tuple[frozenset[
         if word == "median":
             return frozenset({"median"}), False
         if word in _KEEPS:
-            return _DISTANCES, False
+            return _difference(tokens[start : start + 14]), False
         if word in ("by", "down") and not (word == "down" and following.text == "to"):
-            return _DISTANCES, False
+            reduced = word == "down" or tokens[i - 1].text in _REDUCED
+            return frozenset({"saved"}) if reduced else _DISTANCES, False
         if word == "spend" and wants_to_spend(tokens, i):
             return frozenset({"budget"}), False
         if word == "than" and steps == 1 and _of_the_rest(tokens, i):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from app.pipeline.proof_facts import Backing
+from app.pipeline.proof_numbers import WORD_FIGURES
 from app.pipeline.proof_plain import limit_ahead
 from app.pipeline.proof_text import Token, word_set, words_of
 
@@ -23,7 +24,9 @@ _FRACTIONS = word_set(
 _DETERMINERS = word_set(
     "previous usual the a an your our its their of this that my category spending stated set own planned for"
 )
-_THEN = word_set("recent previous prior it did was at had")
+_THEN = word_set("recent previous prior it did was at had cost")
+_PEERS = word_set("product item title article option of in")
+_DEAR = word_set("expensive cheaper cheapest affordable less more pricier")
 _EARLIER = word_set("before previously earlier")
 _UP_VERBS = word_set("take takes taking match matches matching pick picks team teams pair pairs line lines sum")
 _CHEAPER_THAN = word_set("than below under undercuts undercut undercutting")
@@ -68,6 +71,8 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
     before = tokens[i - 1].text if i and token.stop < 2 else ""
     following = _following(tokens, i, 8)
     nxt = following[0].text if following and following[0].stop < 2 else ""
+    if word in _DEAR and nxt == "to" and [t.text for t in following[1:2]] != ["you"]:
+        return "wrong_comparative"  # "less expensive to run": prices are compared, not what comes after
     match word:
         case "under" if before == "listed":
             return "" if "attribute_match" in backing.kinds else "unknown_word"
@@ -163,12 +168,13 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
                 else "superlative"
             )
         case "well":
-            if nxt in _FAR or nxt == "under":
-                price, budget = (backing.number("price_vs_budget", k) for k in ("price_minor", "budget_minor"))
-                return "" if price is not None and budget is not None and 2 * price < budget else "wrong_comparative"
+            if nxt in _FAR:
+                return "" if _far_below(following, backing) else "wrong_comparative"
             ok = (nxt == "with" and "bought_together" in backing.kinds) or nxt in ("rated", "reviewed", "received")
             ok = ok or (nxt == "of" and before in ("speak", "speaks") and "rating" in kinds)
             return "" if ok else "unknown_word"
+        case "far":
+            return "" if nxt in _FAR and _far_below(following, backing) else "unknown_word"
         case "exactly":
             whole = bool(backing.values.get("query_match", {}).get("all"))
             ok = backing.number("price_vs_budget", "under_minor") == 0 or _figure_at(figures, i + 1)
@@ -240,6 +246,15 @@ def _role_cited(following: Sequence[Token], backing: Backing) -> bool:
 
 def _halts(following: Sequence[Token]) -> bool:
     return bool(following) and following[0].stop > 0
+
+
+def _far_below(following: Sequence[Token], backing: Backing) -> bool:
+    """Whether the price is less than half of the budget, or of the median where that is what it is set against."""
+    if any(t.text == "median" for t in following):
+        price, basis = (backing.number("price_vs_category", k) for k in ("price_minor", "median_minor"))
+    else:
+        price, basis = (backing.number("price_vs_budget", k) for k in ("price_minor", "budget_minor"))
+    return price is not None and basis is not None and 2 * price < basis
 
 
 def _only_budget_saves(word: str, backing: Backing) -> bool:
@@ -342,12 +357,20 @@ def _more(tokens: Sequence[Token], i: int, backing: Backing, before: str, nxt: s
 
 def _rest_is_subject(tokens: Sequence[Token], i: int) -> bool:
     """Whether "75% of the products" stands before, without a "than": then they are what is more expensive."""
+    k = i
     for token in reversed(tokens[:i]):
+        k -= 1
+        if token.text in _FRACTIONS or _counts(tokens, k):
+            return token.text != "than"
         if token.text == "than" or token.stop == 2:
             return False
-        if token.text in _FRACTIONS:
-            return True
     return False
+
+
+def _counts(tokens: Sequence[Token], k: int) -> bool:
+    """Whether "11 of the 13", "eleven out of" begins at k."""
+    after = [t.text for t in tokens[k + 1 : k + 3]]
+    return (tokens[k].figure or tokens[k].text in WORD_FIGURES) and (after[:1] == ["of"] or after == ["out", "of"])
 
 
 def _outpaced(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
@@ -362,7 +385,16 @@ def _outpaced(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
             and bool(words & {"only", "just", "one", "two", "three", "four"})
             and not (words & {"any", "every", "all"})
         )
-    return bool(words & {"nothing", "no", "none"}) or {"any", "other"} <= words
+    return bool(words & {"nothing", "no", "none"}) or _any_other(tokens, backing)
+
+
+def _any_other(tokens: Sequence[Token], backing: Backing) -> bool:
+    """ "any other product", "any other tent": what a rank within a category is among."""
+    label = words_of(str(backing.values.get("trending", {}).get("category") or ""))
+    for i, token in enumerate(tokens[:-2]):
+        if token.text == "any" and tokens[i + 1].text == "other":
+            return tokens[i + 2].word in label or tokens[i + 2].word in _PEERS
+    return False
 
 
 def denied(tokens: Sequence[Token], i: int, backing: Backing) -> bool:

@@ -9,9 +9,11 @@ from app.pipeline.proof_text import Token, word_set
 
 _RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
 _BETWEEN = word_set(
-    "are re now currently have had recently already also just once previously lately often last earlier before ve"
+    "keep are re now currently have had recently already also just once previously lately often last earlier before ve"
 )
 _DEEDS: dict[str, Deed] = {
+    "buying": "bought",
+    "buy": "bought",
     "viewing": "page",
     "browsing": "viewed",
     "bought": "bought",
@@ -30,6 +32,7 @@ _DEEDS: dict[str, Deed] = {
     "put": "cart",
     "added": "cart",
 }
+_AS_WELL = word_set("is are was were does do did has have")
 _WORKS = word_set("work works worked working")
 
 
@@ -39,6 +42,9 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
     `named[i]`: one more than the index of the name in backing.names that token i belongs to, 0 for none.
     """
     for i, token in enumerate(tokens):
+        held = any(t.text in ("cart", "page") for t in tokens[max(i - 5, 0) : i])
+        if token.text == "so" and held and i + 1 < len(tokens) and tokens[i + 1].text in _AS_WELL:
+            return "so " + tokens[i + 1].text  # "and so is this": says the deed of the item
         if token.text == "cart" and "cart" not in backing.deeds:
             return "cart"
         if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
@@ -65,6 +71,8 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
             and (onward.text == "on" or onward.figure or onward.sign)
         ):
             return token.text + " saved"  # money, not a wish list
+        if onward is not None and onward.text in ("this", "it", "these") and not onward.stop:
+            return token.text + " " + tokens[j].text + " " + onward.text
         name = _object(i, j, tokens, [n if n and backing.names[n - 1].deed else 0 for n in named])
         did = {n.deed for n in backing.names if name and n.words == backing.names[name - 1].words}
         if name and deed not in did and not (deed == "page" and "viewed" in did):
@@ -107,7 +115,8 @@ def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[
     for i, token in enumerate(tokens[:-1]):
         if token.text in _WORKS and tokens[i + 1].text == "with" and any(named[i + 2 : i + 6]):
             return token.text + " with"  # bought together is not compatible with
-        if token.text in ("need", "needs") and any(named[max(i - 5, 0) : i]):
+        needed = tokens[i + 1].text in ("this", "these", "it", "a", "more") or tokens[i - 1].text == "you"
+        if token.text in ("need", "needs") and (needed or any(named[max(i - 5, 0) : i])):
             return token.text
         ordered = any(t.word == "order" for t in tokens[max(i - 5, 0) : i])
         if token.text in ("contains", "contain", "containing") and any(named[i + 1 : i + 5]) and not ordered:

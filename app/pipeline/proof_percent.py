@@ -31,7 +31,8 @@ def percentage(tokens: Sequence[Token], mention: Mention, backing: Backing, cove
     after = after_of(tokens, mention.end, 12)
     first = after[0].text if after and after[0].stop == 0 else ""
     roles: tuple[str, ...] = ()
-    budget = any(t.word in LIMITS or t.text == "your" for t in after[:5])
+    joined = next((k for k, t in enumerate(after) if t.text in ("and", "but") or (k and t.stop)), len(after))
+    budget = any(t.word in LIMITS or t.text == "your" for t in after[: min(5, joined)])
     if first in ("of", "your", "the") and budget:
         kept = any(t.text in _KEEPS for t in tokens[max(mention.start - 3, 0) : mention.start])
         roles = ("left_share",) if kept or "left" in [t.text for t in after] else ("share",)

@@ -13,6 +13,7 @@ _AFTER = frozenset(
     {
         ("offer", "on"),
         ("offer", "we"),
+        ("stock", "we"),
         ("well", "as"),
         ("more", "one"),
         ("more", "once"),
@@ -100,7 +101,7 @@ def plain_use(place: Place) -> bool:
             return after in _NEWLY_WHAT
         case "limited" | "low":
             return "low_stock" in kinds and _of_stock(place)
-        case "pair" if after not in ("with", "well"):
+        case "pair" if after not in ("with", "well") and [place.at(-2), before] != ["as", "a"]:
             return True
         case "down" if after == "to" and any(place.figures[place.i + 2 : place.i + 4]):
             return "discount" not in kinds
@@ -114,6 +115,14 @@ def plain_use(place: Place) -> bool:
             return "price_vs_category" in kinds
         case "life" if before == "battery":
             return bool(place.covered[place.i - 1]) or "battery" in place.own.words
+        case "well" if before in ("work", "works", "suit", "suits", "fit", "fits") and after in ("for", "with", "to"):
+            return place.at(2) in ("you", "your")
+        case "good" if after == "for" and place.at(2) == "your":
+            return "attribute_match" in kinds and _wish_ahead(place)
+        case "gone" | "went" | "come":
+            return after == "down" and "discount" in kinds
+        case "tops":
+            return place.tokens[place.i].word in place.own.telling
         case "backed":
             return after == "by" and "rating" in kinds
         case "go":
@@ -147,6 +156,8 @@ def plain_use(place: Place) -> bool:
         return True  # "4 mm drop": an attribute's own word beside its figure
     if word not in ("cost", "costs", "costing"):
         return False
+    if before in ("it", "they") and place.at(-2) == "than":
+        return True
     following = place.tokens[place.i + 1 : place.i + 4]
     if any(place.figures[place.i + 1 : place.i + 3]):
         return True

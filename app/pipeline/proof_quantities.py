@@ -10,7 +10,7 @@ from app.pipeline.proof_context import Stated, after_of, found
 from app.pipeline.proof_facts import Backing, OwnWords, Quantity, Unit
 from app.pipeline.proof_numbers import WORD_FIGURES, Mention, month_of, ordinal
 from app.pipeline.proof_percent import percentage
-from app.pipeline.proof_text import Token, word_set
+from app.pipeline.proof_text import Token, word_set, words_of
 
 _RATERS = word_set("shopper customer people person reviewer review rating vote buyer user rater")
 _ORDERS = word_set("order time basket occasion")
@@ -49,6 +49,7 @@ _LAST_DAY = word_set("until till through thru ending ends to before")
 _CHEAPER_THAN = word_set("than below under undercuts undercut undercutting beats beat beating")
 _PRICIER = word_set("pricier dearer")
 _COSTS = word_set("cost costs priced are")
+_HAD = (["you", "have"], ["you", "made"], ["you", "placed"])
 _POINTERS = word_set("this that another the each which every any")
 _RANKERS = word_set("number no nr rank ranks ranked place position spot #")
 _RATING_NEAR = word_set("rating rated rate rates score scores average star stars shoppers customers reviews people")
@@ -114,6 +115,8 @@ def _plain(
     rated = _rating(tokens, mention, before)
     noun = None if rated else _noun(tokens, mention)
     if rated:
+        if _of_an_aspect(tokens, end):
+            return Stated(failure="unit")
         tenths = _tenths(mention)
         return found(mention, backing, "rating", tenths, None, "uncited_number")
     if rest := backing.number("trending", "rank"):
@@ -141,6 +144,9 @@ def _plain(
         return Stated(failure="unit")  # shoppers who rated are not shoppers who bought
     if value is None and noun in ("raters", "orders", "left"):
         return Stated(failure="unit")
+    had = [t.text for t in tokens[max(mention.start - 2, 0) : mention.start]]
+    if noun == "orders" and tokens[mention.start].stop == 0 and (had[-1:] == ["your"] or had in _HAD):
+        return Stated(failure="unit")  # orders of all shoppers, not this one's
     if noun is not None and _weeks(tokens, mention) is None:
         roles = ("products",) if noun == "products" else None
         result = found(mention, backing, noun, value, roles, "uncited_number")
@@ -151,7 +157,7 @@ def _plain(
         return found(mention, backing, "days", weeks, None, "uncited_number")
     counted = (
         found(mention, backing, "products", value, ("products",), "")
-        if _of_category(tokens, mention, covered)
+        if _of_category(tokens, mention, covered, backing)
         else Stated()
     )
     if counted.fact_id:
@@ -180,6 +186,16 @@ def _dearer(after: Sequence[Token]) -> bool:
         return True
     words = [t.text for t in after]
     return any(b == "more" and a in _COSTS for a, b in pairwise(words))
+
+
+def _of_an_aspect(tokens: Sequence[Token], end: int) -> bool:
+    """ "4.9 out of 5 for fit": what is rated is the whole product."""
+    for token in after_of(tokens, end, 6):
+        if token.text == "for":
+            return True
+        if not (token.figure or token.sign or token.text in ("out", "of", "five") or token.word == "star"):
+            return False
+    return False
 
 
 def _counted_of(tokens: Sequence[Token], mention: Mention) -> bool:
@@ -300,13 +316,24 @@ def _weeks(tokens: Sequence[Token], mention: Mention) -> int | None:
     return value * 7 if after and after[0].word == "week" and value is not None else None
 
 
-def _of_category(tokens: Sequence[Token], mention: Mention, covered: Sequence[int]) -> bool:
+def _of_category(tokens: Sequence[Token], mention: Mention, covered: Sequence[int], backing: Backing) -> bool:
     """ "number 3 of 24 in Tents", "cheapest of 24 tents": a count whose noun is the category, or left out."""
     i, j = mention.start, mention.end
     before = [t.text for t in tokens[max(i - 3, 0) : i]]
+    label = {
+        word
+        for kind, fact in backing.values.items()
+        if kind in ("price_vs_category", "trending")
+        for word in words_of(str(fact.get("category") or ""))
+    }
     if "of" not in before and "than" not in before and "among" not in before:
         return False
-    return j >= len(tokens) or tokens[j].stop > 0 or tokens[j].text in ("in", "by", "for", "on") or covered[j] > 0
+    return (
+        j >= len(tokens)
+        or tokens[j].stop > 0
+        or tokens[j].text in ("in", "by", "for", "on")
+        or (tokens[j].word in label if label else covered[j] > 0)
+    )
 
 
 def places(tokens: Sequence[Token]) -> list[tuple[int, int]]:

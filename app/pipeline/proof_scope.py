@@ -11,6 +11,7 @@ _FIRSTS = word_set(
     "lowest cheapest least fastest faster quicker top first second third fourth fifth most none nothing no number ranks ranked tops leads"
 )
 _PLACES = word_set("shop store range catalogue catalog assortment selection collection site")
+_MEASURES = word_set("rating score review sale popularity quality demand sound")
 _SELLERS = word_set("sell sells carry carries offer offers have stock")
 _OTHER = word_set("other another any every most all")
 
@@ -26,11 +27,24 @@ def too_wide(tokens: Sequence[Token], backing: Backing) -> str:
     labels = _labels(backing)
     if labels is None or not any(t.text in _FIRSTS for t in tokens):
         return ""
+    if "trending" in backing.kinds and (measure := _other_measure(tokens)):
+        return measure
     words = {t.word for t in tokens} | {t.text for t in tokens}
     wide = _wide(tokens)
     if not wide or wide == "whole":
         return wide
     return "" if words & labels or "category" in words else wide
+
+
+def _other_measure(tokens: Sequence[Token]) -> str:
+    """ "first by rating": a rank is one by growth of interest."""
+    for i, token in enumerate(tokens[1:], start=1):
+        before = tokens[i - 1]
+        if (before.text in ("by", "in", "for") and token.word in _MEASURES) or (
+            before.word in _MEASURES and token.text == "growth"
+        ):
+            return before.text + " " + token.text
+    return ""
 
 
 def _labels(backing: Backing) -> frozenset[str] | None:

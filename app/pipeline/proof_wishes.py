@@ -24,6 +24,7 @@ _FITS = word_set(
     "match fit suit satisfy meet cover answer tick correspond align address cater speak appeal reflect connect tie "
     "relevant complement serve"
 )
+_BACK = word_set("it that them this both these too")
 _REACH = 8
 
 
@@ -69,6 +70,17 @@ def framed(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords) -> 
     return not any(form in _FITS for token in verbs for form in (token.word, *forms(token.word)))
 
 
+def _answered(tokens: Sequence[Token], start: int) -> bool:
+    """Whether the rest says that the item answers it: "… and this is made for it"."""
+    for k in range(start, len(tokens)):
+        if _FITS.isdisjoint((tokens[k].word, *forms(tokens[k].word))) and tokens[k].text != "made":
+            continue
+        ahead = [t.text for t in tokens[k + 1 : k + 3] if t.stop < 2]
+        if not ahead or ahead[-1] in _BACK or ahead[0] in _BACK:
+            return True
+    return False
+
+
 def _head_before(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords) -> int | None:
     for k in range(i - 1, max(i - 1 - _REACH, -1), -1):
         if tokens[k + 1].stop == 2:
@@ -92,7 +104,11 @@ def _head_after(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords
         if token.text in _HEADS:
             said = " ".join(t.text for t in tokens[i + 1 : k])
             fits = any(form in _FITS for t in tokens[max(i - 3, 0) : i] for form in (t.word, *forms(t.word)))
-            return not fits and (yours or "one of your" in said or "of your" in said or "your" in said)
+            return (
+                not fits
+                and not _answered(tokens, k + 1)
+                and (yours or "one of your" in said or "of your" in said or "your" in said)
+            )
         told = token.word in backing.wished or token.word in backing.terms or token.word in own.words
         if not (told or token.text in _NEXT_TO_HEAD or token.figure or token.sign):
             return False
