@@ -15,9 +15,10 @@ from typing import Literal
 from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence
-from app.pipeline import proof_claims, proof_deeds, proof_wishes
-from app.pipeline.proof_facts import Backing, Name, OwnWords, backing_of, own_words
+from app.pipeline import proof_claims, proof_comparisons, proof_deeds, proof_wishes
+from app.pipeline.proof_facts import Backing, OwnWords, backing_of, own_words
 from app.pipeline.proof_limits import kept_within
+from app.pipeline.proof_names import NameMarks
 from app.pipeline.proof_numbers import mentions
 from app.pipeline.proof_plain import Place, crowd, plain_use, praises, soft
 from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
@@ -49,12 +50,6 @@ FailureKind = Literal[
     "no_item_fact",
 ]
 
-_NAME_BEFORE = word_set(
-    "with like as of to at your alongside after since and combine complement bought saved viewed holds purchased"
-)
-_OWNED = word_set("cart basket saved purchase recent earlier previous")
-_NOT_OWNED = word_set("like as similar")
-_NAME_ARTICLES = word_set("the a an that this your")
 _SUBJECT_VERBS = word_set("is has was cost costs comes gets holds scores sits fits matches ranks carries stays")
 _TAIL_VERBS = word_set("in on also from by often yours")
 
@@ -117,12 +112,11 @@ class _Check:
     def __init__(self, text: str, own: OwnWords, backing: Backing, config: ReasonConfig, currency: str) -> None:
         self.text, self.own, self.backing, self.config, self.currency = text, own, backing, config, currency
         self.tokens: list[Token] = tokens_of(text)
-        n = len(self.tokens)
-        self.named = [0] * n  # 1 + index into backing.names
-        self.covered = [0] * n  # 1: part of a whole field; 2: of a name or brand; 3: of a cited name
-        self.spans = [0] * n  # length of the name that token i belongs to: the longest wins
-        self.figures = [0] * n
-        self.used: set[str] = set()
+        names = NameMarks(self.tokens, backing)
+        self.named = names.named  # 1 + index into backing.names
+        self.covered = names.covered  # 1: part of a whole field; 2: of a name or brand; 3: of a cited name
+        self.figures = [0] * len(self.tokens)
+        self.used: set[str] = names.used
         self.failures: list[Failure] = []
         self.telling = False
         self.kept_within = kept_within(self.tokens, backing)
@@ -131,7 +125,6 @@ class _Check:
         """Every rule, the cheap and general ones first."""
         if not self.config.sensitivity.speakable(self.text):
             self._fail("sensitive", "")
-        self._names()
         self._own_fields()
         self._figures()
         self._words()
@@ -166,62 +159,6 @@ class _Check:
 
     def _fail(self, kind: FailureKind, span: str) -> None:
         self.failures.append(Failure(kind, span))
-
-    # Names of cited facts: two words in a row or the whole name.
-
-    def _names(self) -> None:
-        starts: dict[str, list[int]] = {}
-        for i, token in enumerate(self.tokens):
-            starts.setdefault(token.word, []).append(i)
-        for number, name in enumerate(self.backing.names, start=1):
-            for offset, word in enumerate(name.words):
-                for i in starts.get(word, ()):
-                    self._name_at(i, number, name, offset)
-
-    def _name_at(self, i: int, number: int, name: Name, offset: int) -> None:
-        length = 0
-        words = name.words[offset:]
-        while length < len(words) and i + length < len(self.tokens) and self.tokens[i + length].word == words[length]:
-            length += 1
-        whole = length == len(name.words)
-        if length == 1 and self.tokens[i].figure and not (i and self.covered[i - 1] == 3):
-            return
-        if length < 2 and not whole and not self._introduced(i):
-            return
-        if name.deed is not None and not whole and not self._introduced(i):
-            return
-        for k in range(i, i + length):
-            if length > self.spans[k]:
-                self.named[k], self.covered[k], self.spans[k] = number, 3, length
-        self.used.add(name.fact_id)
-
-    def _introduced(self, i: int) -> bool:
-        """Whether a part of another product's name is introduced as one: "with the Iron Pan", "your pan"."""
-        k = i - 1
-        while k >= 0 and self.covered[k] == 3:
-            k -= 1
-        article = False
-        while k >= 0 and self.tokens[k].text in _NAME_ARTICLES:
-            if self.tokens[k].text == "your":
-                return True
-            article = article or self.tokens[k].text not in ("a", "an")
-            k -= 1
-        before = self.tokens[k].text if k >= 0 else ""
-        yours = any(t.text == "your" for t in self.tokens[max(k - 2, 0) : max(k, 0)])
-        if before in _NAME_BEFORE or (yours and before in _OWNED):
-            return True
-        if before == "by" and k and self.tokens[k - 1].text == "saving":
-            return True
-        return article and self._owned_after(i)
-
-    def _owned_after(self, i: int) -> bool:
-        """Whether "you bought", "in your cart" or "on this page" follows the name that i belongs to."""
-        for token in self.tokens[i + 1 : i + 8]:
-            if token.text in ("you", "your", "page"):
-                return True
-            if token.stop == 2 or token.text in _NOT_OWNED:
-                return False
-        return False
 
     def _own_fields(self) -> None:
         """Whole names, brands, tags and values of the item's own record."""
@@ -303,7 +240,7 @@ class _Check:
         """Whether the negation at i is part of a figure or says what a cited fact says."""
         if i in self.kept_within or self.figures[i] or self._rank_number(i) or plain_use(self._place(i)):
             return True
-        return proof_claims.denied(self.tokens, i, self.backing)
+        return proof_comparisons.denied(self.tokens, i, self.backing)
 
     def _rank_number(self, i: int) -> bool:
         return self.tokens[i].text == "no" and i + 1 < len(self.tokens) and self.figures[i + 1] > 0

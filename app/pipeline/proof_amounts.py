@@ -90,7 +90,7 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
 
 
 def _of_the_rest(tokens: Sequence[Token], i: int) -> bool:
-    """Whether the "than" at i compares the other products with this one: "cost more than its", "none costs less than"."""
+    """Whether the "than" at i sets the other products against this one: "cost more than its"."""
     if not i:
         return False
     if tokens[i - 1].text in ("more", "pricier"):

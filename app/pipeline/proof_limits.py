@@ -46,7 +46,7 @@ def shopper_sets(tokens: Sequence[Token], j: int) -> bool:
 
 
 def own_limit(tokens: Sequence[Token], j: int) -> bool:
-    """Whether a limit in other words begins at j: "what you plan to spend", "the amount you set", "price range you set"."""
+    """Whether a limit in other words begins at j: "what you plan to spend", "the amount you set"."""
     seen = False
     for k in range(j, min(j + 4, len(tokens))):
         if tokens[k].stop == 2:
@@ -67,7 +67,7 @@ def wants_to_spend(tokens: Sequence[Token], i: int) -> bool:
 
 
 def kept_within(tokens: Sequence[Token], backing: Backing) -> frozenset[int]:
-    """The places of words that deny an excess over the cited budget: "won't exceed your budget", "without going over"."""
+    """The places of words that deny an excess over the cited budget: "won't exceed your budget"."""
     if "price_vs_budget" not in backing.kinds:
         return frozenset()
     found: set[int] = set()

@@ -197,9 +197,9 @@ def _fraction(tokens: Sequence[Token], i: int) -> Mention | None:
         if found is None or not count < found[0] <= 10:
             return None
         parts, end = found
-    if not hedge and i > 1 and [t.text for t in tokens[i - 2 : i]] == ["less", "than"]:
-        if tokens[end - 1].text == "your" or any(t.text == "your" for t in tokens[end : end + 2]):
-            hedge, start = "nearly", i - 2  # "less than a third of your budget"
+    less = not hedge and i > 1 and [t.text for t in tokens[i - 2 : i]] == ["less", "than"]
+    if less and any(t.text == "your" for t in tokens[end - 1 : end + 2]):
+        hedge, start = "nearly", i - 2  # "less than a third of your budget"
     return Mention(start, end, i, 10_000 * count // parts, 0, hedge, "fraction")
 
 

@@ -223,7 +223,7 @@ def _not_only(place: Place) -> bool:
 
 
 def praises(place: Place) -> bool:
-    """Whether a word of praise is about the opinions that a cited rating counts: "strong reviews", "an excellent 4.8"."""
+    """Whether a word of praise is about the opinions of a cited rating: "strong reviews", "an excellent 4.8"."""
     word = place.word
     tenths = next((q.value for q in place.backing.quantities if q.unit == "rating"), None)
     if tenths is None:
@@ -264,7 +264,7 @@ def soft(place: Place) -> bool:
 
 
 def limit_ahead(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
-    """Whether a limit of the shopper in other words follows "within" or "under": "what you plan to spend", "below it"."""
+    """Whether a limit in other words follows "within" or "under": "what you plan to spend", "below it"."""
     if "price_vs_budget" not in backing.kinds:
         return False
     if own_limit(tokens, i + 1):

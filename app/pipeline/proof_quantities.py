@@ -119,10 +119,10 @@ def _plain(
             return Stated(failure="unit")
         tenths = _tenths(mention)
         return found(mention, backing, "rating", tenths, None, "uncited_number")
-    if rest := backing.number("trending", "rank"):
-        if before is not None and before.text == "top" and value is not None and rest <= value <= _TOP_AT_MOST:
-            return Stated(backing.kinds["trending"])
     rank = backing.number("trending", "rank")
+    among_top = before is not None and before.text == "top" and value is not None and value <= _TOP_AT_MOST
+    if among_top and rank is not None and value is not None and rank <= value:
+        return Stated(backing.kinds["trending"])
     if other and other[0].word == "other" and rank is not None and value == rank - 1:
         return Stated(backing.kinds["trending"])
     scarce = before is not None and before.text in ("only", "just")

@@ -8,7 +8,8 @@ from app.pipeline.proof_facts import Backing
 from app.pipeline.proof_text import Token, word_set, words_of
 
 _FIRSTS = word_set(
-    "lowest cheapest least fastest faster quicker top first second third fourth fifth most none nothing no number ranks ranked tops leads"
+    "lowest cheapest least fastest faster quicker top first second third fourth fifth most none nothing no number "
+    "ranks ranked tops leads"
 )
 _PLACES = word_set("shop store range catalogue catalog assortment selection collection site")
 _MEASURES = word_set("rating score review sale popularity quality demand sound")
@@ -21,9 +22,9 @@ def too_wide(tokens: Sequence[Token], backing: Backing) -> str:
     for i, token in enumerate(tokens[1:], start=1):
         if token.word in ("shop", "store", "retailer") and tokens[i - 1].text in _OTHER:
             return tokens[i - 1].text + " " + token.text
-        if token.text == "price" and tokens[i - 1].text in ("this", "that") and i > 1 and tokens[i - 2].text == "at":
-            if "low_stock" in backing.kinds:
-                return "at this price"  # how many are left is known, not for how long they cost that
+        at_it = i > 1 and tokens[i - 2].text == "at" and tokens[i - 1].text in ("this", "that")
+        if token.text == "price" and at_it and "low_stock" in backing.kinds:
+            return "at this price"  # how many are left is known, not for how long they cost that
     labels = _labels(backing)
     if labels is None or not any(t.text in _FIRSTS for t in tokens):
         return ""

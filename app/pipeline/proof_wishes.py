@@ -15,8 +15,8 @@ _FRAMES: tuple[tuple[tuple[str, ...], tuple[str, ...], str], ...] = (
 )
 _FRAME_STEPS = 3
 _HEADS = word_set(
-    "search searched searching searches query looking asked requested wanted typed interest interests interested style styles "
-    "size sizes like liking taste return back"
+    "search searched searching searches query looking asked requested wanted typed interest interests interested style "
+    "styles size sizes like liking taste return back"
 )
 _NEXT_TO_HEAD = word_set("is one of your was are includes include list named listed stated in for a an the some and or")
 _JOINING = word_set("a an the and or in for with of to by your as some")
