@@ -20,6 +20,7 @@ from app.pipeline.proof_facts import Backing, OwnWords, backing_of, own_words
 from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_names import NameMarks
 from app.pipeline.proof_numbers import mentions
+from app.pipeline.proof_people import misattributed
 from app.pipeline.proof_plain import Place, crowd, plain_use, praises, soft
 from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
 from app.pipeline.proof_scope import too_wide
@@ -142,6 +143,9 @@ class _Check:
         kinship = proof_deeds.wrong_kinship(self.tokens, self.backing, self.named, self.own.trusted)
         if kinship:
             self._fail("wrong_name", kinship)
+        people = misattributed(self.tokens, self.named)
+        if people:
+            self._fail("wrong_deed", people)
         wide = too_wide(self.tokens, self.backing)
         if wide:
             self._fail("superlative", wide)

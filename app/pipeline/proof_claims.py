@@ -183,6 +183,18 @@ def _not_of_price(tokens: Sequence[Token], i: int, backing: Backing, figures: Se
                 if backing.number("trending", "rank") == 1 or (word == "top" and figure_at(figures, i + 1))
                 else "superlative"
             )
+        case _:
+            return _of_supply(tokens, i, backing, figures)
+
+
+def _of_supply(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequence[int]) -> str:
+    """`misplaced` for words of opinion, degree and supply."""
+    token = tokens[i]
+    word, kinds = token.text, backing.kinds.keys()
+    before = tokens[i - 1].text if i and token.stop < 2 else ""
+    following = _following(tokens, i, 8)
+    nxt = following[0].text if following and following[0].stop < 2 else ""
+    match word:
         case "well":
             if nxt in _FAR:
                 return "" if far_below(following, backing) else "wrong_comparative"

@@ -20,6 +20,7 @@ _SKIPPED = word_set("price promotion promotional s")
 _ALL = word_set("all every everything any your next")
 _PROMOTION_CUES = word_set("promotion promotional offer deal until code valid campaign")
 _REDUCTION_CUES = word_set("low lowest recent before previous previously prior earlier from day days reduced reduction")
+_PRODUCTS = word_set("product item option model choice article")
 _VAGUE = word_set("discount sale weeks week days day offer the and of a in deal")
 
 
@@ -52,7 +53,19 @@ def percentage(tokens: Sequence[Token], mention: Mention, backing: Backing, cove
             roles = tuple(r for r in roles if r != "promotion")
     elif _reduction_follows(tokens, mention, covered) or _reduction_precedes(tokens, mention):
         roles = _told_of(tokens, mention, backing, ("reduction", "promotion"))
+    if roles == ("pricier",) and first == "of" and _of_others(after, backing, covered[mention.end :]):
+        return Stated(failure="uncited_number")
     return _share(mention, backing, roles)
+
+
+def _of_others(after: Sequence[Token], backing: Backing, covered: Sequence[int]) -> bool:
+    """ "80% of the paperbacks", where the fact counts a whole category: another field of the item is named."""
+    label = words_of(str(backing.values.get("price_vs_category", {}).get("category") or ""))
+    for token, mark in zip(after[1:], covered[1:], strict=False):
+        if token.text in ("the", "our", "all", "other") or token.figure:
+            continue
+        return bool(mark) and token.word not in label and token.word not in _PRODUCTS
+    return False
 
 
 def _of_everything(after: Sequence[Token]) -> bool:
