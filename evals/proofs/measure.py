@@ -17,6 +17,7 @@ from app.pipeline.proof import Proof, prove, resolve_citations
 from app.pipeline.reasons import ItemEvidence, compile_reasons
 from app.pipeline.reasons_schema import ReasonConfig
 from evals.proofs.grammar import SEED, Case, lies, truths
+from evals.proofs.paraphrased import paraphrased_cases
 from evals.proofs.shop_cases import load_products, subjects
 
 NATURAL = Path(__file__).parent / "natural.jsonl"
@@ -55,6 +56,8 @@ class Figures:
     compiled: Tally  # sentences of compile_reasons; right = accepted
     natural_false: Tally | None
     natural_true: Tally | None
+    paraphrased_false: Tally
+    paraphrased_true: Tally
     ms_p50: float
     ms_p95: float
     ms_max: float
@@ -101,6 +104,7 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
         unproved += ok and _unproved_figures(case) > 0
     times.sort()
     false, true = _natural(natural, config) if natural.exists() else (None, None)
+    told_false, told_true = _paraphrased(config)
     return Figures(
         lies=by_type,
         truths=accepted_truths,
@@ -109,6 +113,8 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
         compiled=_compiled(config),
         natural_false=false,
         natural_true=true,
+        paraphrased_false=told_false,
+        paraphrased_true=told_true,
         ms_p50=times[len(times) // 2],
         ms_p95=times[len(times) * 95 // 100],
         ms_max=times[-1],
@@ -191,6 +197,16 @@ def _natural(path: Path, config: ReasonConfig) -> tuple[Tally, Tally]:
     return false, true
 
 
+def _paraphrased(config: ReasonConfig) -> tuple[Tally, Tally]:
+    false, true = Tally(), Tally()
+    for _, case, truth in paraphrased_cases():
+        proof = verdict(case, config)
+        accepted = proof is not None and proof.ok
+        reasons = "" if proof is None else ", ".join(f"{f.kind} “{f.span}”" for f in proof.failures)
+        (true if truth else false).add(case.text, right=accepted == truth, why=reasons)
+    return false, true
+
+
 def as_json(figures: Figures) -> dict[str, Any]:
     """The figures as plain data."""
 
@@ -208,6 +224,8 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "compiled": told(figures.compiled),
         "naturalFalse": told(figures.natural_false),
         "naturalTrue": told(figures.natural_true),
+        "paraphrasedFalse": told(figures.paraphrased_false),
+        "paraphrasedTrue": told(figures.paraphrased_true),
         "milliseconds": {"p50": figures.ms_p50, "p95": figures.ms_p95, "max": figures.ms_max},
     }
 

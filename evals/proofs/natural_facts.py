@@ -128,6 +128,11 @@ CASES: dict[str, Case] = {
 }
 
 
+def product_of(product_id: str) -> Product:
+    """The record of a demo product, with its reference price and last restock. Raises: KeyError when there is none."""
+    return _products()[product_id]
+
+
 def facts_of(product_id: str) -> list[dict[str, Any]]:
     """The evidence of a case as lines of natural.jsonl hold it: C1, C2, … by descending strength."""
     case, item = CASES[product_id], _products()[product_id]

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from evals.proofs.measure import Figures, Tally, listed
 
+_PARAPHRASE_RUNS = Path(__file__).parent / "paraphrase_first_runs.json"
 _FIRST_RUN = Path(__file__).parent / "natural_first_run.json"
 
 
@@ -53,9 +54,12 @@ def page(figures: Figures) -> str:
             _row("true natural sentences accepted", figures.natural_true, "≥ 90%"),
         ]
     lines += [
+        _row("paraphrased falsehoods refused", figures.paraphrased_false, ""),
+        _row("paraphrased truths accepted", figures.paraphrased_true, ""),
         f"| accepted sentences with an unproved figure | | {figures.unproved_figures} | | 0 |",
         "",
         *_natural_note(),
+        *_paraphrase_note(),
         "## Lies by type",
         "",
         "| type | planted | refused |",
@@ -72,6 +76,8 @@ def page(figures: Figures) -> str:
     for title, tally in (
         ("False natural sentences that pass", figures.natural_false),
         ("True natural sentences that are refused", figures.natural_true),
+        ("Paraphrased falsehoods that pass", figures.paraphrased_false),
+        ("Paraphrased truths that are refused", figures.paraphrased_true),
     ):
         if tally is not None:
             lines += [f"## {title}", "", *listed(tally.wrong), ""]
@@ -97,5 +103,23 @@ def _natural_note() -> list[str]:
         "the held-out "
         "figure is the honest one until new sentences are written. A refused true sentence costs a compiled one in its "
         "place."
+    )
+    return [*textwrap.wrap(told, 118), ""]
+
+
+def _paraphrase_note() -> list[str]:
+    runs = cast(dict[str, Any], json.loads(_PARAPHRASE_RUNS.read_text(encoding="utf-8")))
+
+    def of(run: str, key: str) -> str:
+        return f"{runs[run][key]['right']} of {runs[run][key]['n']}"
+
+    told = (
+        "Paraphrases were written by the people who work on the prover, in rounds, each before the rules made from "
+        f"it: on first sight {of('first', 'trueAccepted')} truths of the first round and "
+        f"{of('second', 'trueAccepted')} of the second were accepted, and {of('first', 'falseCaught')}, "
+        f"{of('second', 'falseCaught')} and {of('third', 'falseCaught')} falsehoods of three rounds were refused. "
+        f"{runs['first']['trueAccepted']['takenOutLater']} refused sentences of the first round were then taken out: "
+        "they say more than the facts, or their truth is a matter of opinion. "
+        "The falsehoods aim at the freedoms that the rules give."
     )
     return [*textwrap.wrap(told, 118), ""]

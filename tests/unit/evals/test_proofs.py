@@ -10,7 +10,8 @@ from app.adapters.reason_files import load_reasons
 from app.domain.catalog import Product
 from app.domain.ranking import Evidence
 from app.pipeline.proof import prove
-from evals.proofs.measure import measure
+from evals.proofs.measure import Tally, measure, verdict
+from evals.proofs.paraphrased import paraphrased_cases
 
 CONFIG = load_reasons(Path(__file__).resolve().parents[3] / "rules")
 MUG = Product("m", "Blue Stoneware Mug", brand="Kiln", category="Home > Tableware", price_minor=1290)
@@ -28,7 +29,7 @@ def proved(text: str, *cited: Evidence) -> bool:
     return prove(text, item=MUG, cited=cited, config=CONFIG, currency="EUR").ok
 
 
-def share(tally) -> float:
+def share(tally: Tally) -> float:
     """Share that was judged right."""
     return tally.right / tally.n
 
@@ -93,3 +94,15 @@ def test_no_text_breaks_it(text: str) -> None:
     if proof.ok:
         assert len(proof.text) <= 300
         assert not set("<>{}[]|`") & set(proof.text)
+
+
+def test_paraphrases_are_judged_as_written() -> None:
+    """At least 94% of paraphrased truths are accepted and 97% of paraphrased falsehoods refused: no step back."""
+    right = {True: 0, False: 0}
+    total = {True: 0, False: 0}
+    for _, case, truth in paraphrased_cases():
+        proof = verdict(case, CONFIG)
+        total[truth] += 1
+        right[truth] += (proof is not None and proof.ok) == truth
+    assert right[True] / total[True] >= 0.94
+    assert right[False] / total[False] >= 0.97
