@@ -23,7 +23,7 @@ endif
 DEMO_SHOP := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
 DEMO := $(LLM) $(DEMO_SHOP)
 
-.PHONY: demo test test-all check lint types imports bench fixtures clean
+.PHONY: quality demo test test-all check lint types imports bench fixtures clean
 
 $(MARK): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (a few minutes the first time)"
@@ -69,6 +69,21 @@ check: lint types imports test  ## everything that must hold before a commit
 bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.bench
 	$(BIN)/python -m evals.load.model_bench
+
+# Where the real data lie; what is not there is left out. The demo shop is always measured.
+QUALITY_DATA ?= ../shared/data
+RETAIL := $(QUALITY_DATA)/online_retail_ii
+RETAIL_CUTS := --cut 2011-09-01 --validation-cut 2011-06-01 --currency GBP
+
+quality: $(MARK)  ## measures what docs/quality.md reports, and writes it (about half an hour)
+	$(BIN)/shelfwise eval ranking --data fixtures/shop --protocol novel --cold --tradeoff --out docs/quality
+ifneq ($(wildcard $(RETAIL)),)
+	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol novel $(RETAIL_CUTS) --cold --out docs/quality
+	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol any $(RETAIL_CUTS) --out docs/quality
+	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol leave-last-out --currency GBP --out docs/quality
+endif
+	$(BIN)/shelfwise eval scaling --out docs/quality
+	$(BIN)/shelfwise eval page
 
 fixtures: $(MARK)  ## regenerates the demo shop (byte for byte the same)
 	$(BIN)/python -m fixtures.generate

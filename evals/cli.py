@@ -42,6 +42,10 @@ def ranking(
     quick: Annotated[bool, typer.Option("--quick", help="One setting per peer, 200 resamples.")] = False,
     embed: Annotated[bool, typer.Option(help="Embed the products; without, nothing is found by content.")] = True,
     tune: Annotated[bool, typer.Option("--tune", help="Train the service with --tune.")] = False,
+    add: Annotated[
+        bool,
+        typer.Option("--add", help="Only what --cold and --tradeoff ask for, added to the JSON of an earlier run."),
+    ] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Also with histories hidden, and new products.")] = False,
     tradeoff: Annotated[bool, typer.Option("--tradeoff", help="Also relevance against margin; needs costs.")] = False,
     rules: Annotated[Path | None, typer.Option(help="Folder of rules, for signals and slate; else the shop's.")] = None,
@@ -50,21 +54,104 @@ def ranking(
     """Rank real shoppers by the service's own pipeline and by tuned peers, and compare."""
     from evals.ranking.cold import evaluate_cold
     from evals.ranking.experiment import Plan, arena, evaluate
-    from evals.ranking.results import write_json
+    from evals.ranking.results import read_evaluation, write_json
     from evals.ranking.shop_data import read_shop
     from evals.ranking.table import print_evaluation
     from evals.ranking.tradeoff import evaluate_tradeoff
 
     plan = Plan(protocol, _day(cut, "--cut"), _day(validation_cut, "--validation-cut"), quick, embed, tune, seed)
-    with arena(read_shop(data, currency), plan, _say, rules_source=rules) as ground:
-        result = evaluate(ground, _say)
+    shop = read_shop(data, currency)
+    path = folder / f"ranking-{shop.name}-{protocol}.json"
+    before = read_evaluation(path) if add else None
+    if before is not None:
+        plan = replace(plan, settings={model.name: model.setting for model in before.models if model.setting})
+    with arena(shop, plan, _say, rules_source=rules) as ground:
+        result = before if before is not None else evaluate(ground, _say)
         if cold:
             result = replace(result, cold=evaluate_cold(ground, _say))
         if tradeoff:
             result = replace(result, tradeoff=evaluate_tradeoff(ground, _say))
-    path = folder / f"ranking-{result.data}-{protocol}.json"
     write_json(result, path)
     print_evaluation(result, out)
+    out.print(f"Written: {path}", highlight=False, markup=False)
+    try:
+        from evals.ranking.report import write_report
+    except ImportError:
+        out.print("No HTML report: its plots need matplotlib (pip install 'shelfwise[eval]').", markup=False)
+        return
+    write_report(result, path.with_suffix(".html"))
+    out.print(f"Written: {path.with_suffix('.html')}", highlight=False, markup=False)
+
+
+@evaluations.command()
+def page(
+    folder: Annotated[Path, typer.Option("--from", help="Folder with the JSON files.")] = Path("docs/quality"),
+    target: Annotated[Path, typer.Option("--to", help="The page.")] = Path("docs/quality.md"),
+    reports: Annotated[Path | None, typer.Option(help="Write the HTML reports anew, too, in this folder.")] = None,
+) -> None:
+    """Write docs/quality.md from the results of earlier runs."""
+    from evals.ranking.page import write_page
+    from evals.ranking.report import write_report
+    from evals.ranking.results import read_evaluation
+
+    write_page(folder, target)
+    if reports is not None:
+        for path in sorted(folder.glob("ranking-*.json")):
+            write_report(read_evaluation(path), reports / f"{path.stem}.html")
+    out.print(f"Written: {target}", highlight=False, markup=False)
+
+
+@evaluations.command()
+def scaling(
+    size: Annotated[int | None, typer.Option(min=1, max=3, help="Only the first, second or third size.")] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Where the JSON goes; sizes measured before are kept.")] = Path(
+        "var/eval"
+    ),
+) -> None:
+    """Time and memory of training and serving at three sizes, to 10 million synthetic events."""
+    from evals.ranking.results import plain, read_json, write_json
+    from evals.ranking.scaling import SIZES, measure
+    from evals.ranking.scaling import scaling as result_of
+
+    path = folder / "scaling.json"
+    before = read_json(path)["sizes"] if path.exists() else []
+    chosen = SIZES if size is None else SIZES[size - 1 : size]
+    measured = []
+    for one in chosen:
+        _say(f"{one.events:,} events, {one.shoppers:,} shoppers, {one.products:,} products")
+        measured.append(measure(one, folder / "scaling-work"))
+        _say(str(plain(measured[-1])))
+    fresh = plain(result_of(measured))
+    made = {line["size"]["events"] for line in fresh["sizes"]}
+    kept = [line for line in before if line["size"]["events"] not in made]
+    fresh["sizes"] = sorted([*kept, *fresh["sizes"]], key=lambda line: line["size"]["events"])
+    write_json(fresh, path)
+    out.print(f"Written: {path}", highlight=False, markup=False)
+
+
+@evaluations.command()
+def search(
+    data: Annotated[Path, typer.Option(help="Folder with products and judgements as Parquet.")],
+    folder: Annotated[Path, typer.Option("--out", help="Where the JSON and the indexed catalogue go.")] = Path(
+        "var/eval"
+    ),
+    page: Annotated[Path | None, typer.Option(help="Where the page goes, where one is wanted.")] = None,
+    currency: Annotated[str, typer.Option(help="Of the prices.")] = "USD",
+    seed: Annotated[int, typer.Option(help="Of folds, typing errors and bootstrap.")] = 20260101,
+) -> None:
+    """Rank the answers to judged queries by words, by meaning and by the service's mix, and compare."""
+    from evals.search.judgements import read_judgements
+    from evals.search.measure import measure
+    from evals.search.page import print_figures, write_figures
+    from evals.search.shop import search_shop
+
+    judged = read_judgements(data)
+    with search_shop(data, folder / f"search-{data.resolve().name}", currency, _say) as shop:
+        _say(f"{len(judged)} queries, {shop.n:,} products")
+        figures = measure(shop, judged, seed=seed)
+    path = folder / f"search-{data.resolve().name}.json"
+    write_figures(figures, path, page)
+    print_figures(figures, out)
     out.print(f"Written: {path}", highlight=False, markup=False)
 
 

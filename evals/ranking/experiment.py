@@ -6,7 +6,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from app.domain.catalog import FloatArray, IntArray
 from app.settings import shipped_directory
 from evals.ranking import metrics
 from evals.ranking.peer_run import Fitted, fit_peer, rank_with
-from evals.ranking.peers import POPULAR, SHUFFLE, peers
+from evals.ranking.peers import POPULAR, SHUFFLE, Setting, peers
 from evals.ranking.pipeline import Ranked, ServiceRanker, Trained, evaluation_settings, opened, train_service
 from evals.ranking.results import Evaluation, Kind, ModelResult, ServiceCost, machine
 from evals.ranking.rule_folder import protocol_rules
@@ -43,6 +43,7 @@ class Plan:
     embed: bool = True
     tune: bool = False  # `shelfwise train --tune`
     seed: int = 20260101
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # peer → setting found before: nothing to tune
 
     @property
     def resamples(self) -> int:
@@ -108,7 +109,10 @@ def arena(data: ShopData, plan: Plan, say: Say, *, rules_source: Path | None = N
     with tempfile.TemporaryDirectory(prefix="shelfwise-eval-") as folder:
         work = Path(folder)
         fitted = []
-        for peer in peers(quick=plan.quick):
+        for method in peers(quick=plan.quick):
+            peer = method
+            if peer.name in plan.settings:
+                peer = replace(peer, grid=(plan.settings[peer.name],))
             fitted.append(fit_peer(peer, None if plan.quick else validation, split))
             say(f"{peer.name}: {len(peer.grid)} settings, fitted in {fitted[-1].fit_s:.1f} s")
         write_train(data, split.train_events, split.there, split.as_of, work / "train")

@@ -134,13 +134,14 @@ def _fit_als(matrix: sp.csr_matrix, setting: Setting) -> Scorer:
     from implicit.cpu.als import AlternatingLeastSquares
 
     how = str(setting["weights"])
-    model = AlternatingLeastSquares(
-        factors=int(setting["factors"]),
-        regularization=float(setting["regularisation"]),
-        alpha=float(setting["alpha"]),
-        iterations=15,
-        random_state=SEED,
-    )
+    with threadpool_limits(1, "blas"):  # it looks when it is made
+        model = AlternatingLeastSquares(
+            factors=int(setting["factors"]),
+            regularization=float(setting["regularisation"]),
+            alpha=float(setting["alpha"]),
+            iterations=15,
+            random_state=SEED,
+        )
     _fitted(model, weighed(matrix, how))
 
     def score(users: IntArray, histories: sp.csr_matrix) -> Scores:

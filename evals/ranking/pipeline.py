@@ -29,6 +29,7 @@ from app.pipeline.ranker import Ranking
 from app.ports import Embedder, ShopStore
 from app.retrain import retrain
 from app.settings import Settings
+from app.telemetry import configure_logging
 from evals.ranking.memory import peak_mib
 from evals.ranking.metrics import EMPTY, K
 
@@ -71,7 +72,7 @@ def evaluation_settings(data_dir: Path, *, as_of: float, currency: str, rules_di
     return settings if rules_dir is None else settings.model_copy(update={"rules_dir": rules_dir})
 
 
-def train_service(folder: Path, settings: Settings, *, embed: bool, tune: bool, quiet: bool = True) -> Trained:
+def train_service(folder: Path, settings: Settings, *, embed: bool, tune: bool) -> Trained:
     """Imports the folder into the empty DATA_DIR and trains, in a process of its own so that its memory can be told.
 
     Args: embed: compute item vectors, too; without them no product is found or placed by content. tune: `--tune`.
@@ -82,6 +83,7 @@ def train_service(folder: Path, settings: Settings, *, embed: bool, tune: bool, 
 
 
 def _train_here(folder: Path, settings: Settings, embed: bool, tune: bool) -> Trained:
+    configure_logging(level="ERROR")
     began = time.perf_counter()
     report = _import_here(folder, settings)
     imported = time.perf_counter()

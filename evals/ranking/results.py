@@ -13,7 +13,9 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
+from app.domain.errors import BadInput
 from evals.statistics import Estimate
 
 Kind = Literal["service", "peer", "control"]
@@ -172,3 +174,25 @@ def plain(value: Any) -> Any:
 def read_json(path: Path) -> dict[str, Any]:
     """A result as written."""
     return cast(dict[str, Any], orjson.loads(path.read_bytes()))
+
+
+def read_evaluation(path: Path) -> Evaluation:
+    """An evaluation as written.
+
+    Raises: BadInput: there is no such file, or it holds something else.
+    """
+    try:
+        return TypeAdapter(Evaluation).validate_python(_unwritten(read_json(path)))
+    except FileNotFoundError as error:
+        raise BadInput(f"{path} does not exist; run `shelfwise eval ranking` without --add first.") from error
+    except (orjson.JSONDecodeError, ValidationError) as error:
+        raise BadInput(f"{path} is no result of `shelfwise eval ranking`; run it again.") from error
+
+
+def _unwritten(value: Any) -> Any:
+    """The value with the figures of estimates that JSON could not hold."""
+    if isinstance(value, dict):
+        if value.keys() == {"value", "low", "high", "n"}:
+            return {key: math.nan if figure is None else figure for key, figure in value.items()}
+        return {key: _unwritten(item) for key, item in value.items()}
+    return [_unwritten(item) for item in value] if isinstance(value, list) else value

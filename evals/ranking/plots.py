@@ -1,0 +1,145 @@
+"""Plots of an evaluation as SVG text, for a page that loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from evals.ranking.results import ColdResult, Evaluation, ModelResult, TradeoffPoint
+from evals.statistics import HISTORY, Estimate
+
+SERVICE_COLOUR, BEST_COLOUR, OTHER_COLOUR, POPULAR_COLOUR = "#0b6e4f", "#c8553d", "#8d99ae", "#d4a017"
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text: it can be searched, and read aloud
+    "svg.hashsalt": "shelfwise",  # the same figures give the same file
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+}
+
+
+def accuracy_plot(result: Evaluation) -> str:
+    """NDCG@10 of every recommender with its interval, best on top."""
+    models = list(reversed(result.models))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 0.34 * len(models) + 1.0), layout="constrained")
+        axes = figure.add_subplot()
+        for y, model in enumerate(models):
+            _interval(axes, y, model.metrics["ndcg"], _colour(model, result.best_peer))
+        axes.set_yticks(range(len(models)), [model.name for model in models])
+        axes.set_xlabel("NDCG@10, 95% interval")
+        axes.set_xlim(left=0)
+        return _svg(figure)
+
+
+def segment_plot(result: Evaluation) -> str:
+    """NDCG@10 by length of history: the service, the best peer, popular."""
+    chosen = [model for model in result.models if model.name in {"Shelfwise", result.best_peer, "popular"}]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+        axes = figure.add_subplot()
+        for i, model in enumerate(chosen):
+            found = [(x, model.segments[name]) for x, name in enumerate(HISTORY.names) if model.segments[name].n >= 20]
+            at = [x + 0.12 * (i - 1) for x, _ in found]
+            _series(axes, at, [e for _, e in found], _colour(model, result.best_peer), model.name)
+        counts = result.models[0].segments
+        axes.set_xticks(range(len(HISTORY.names)), [f"{name}\nn={counts[name].n:,}" for name in HISTORY.names])
+        axes.set_xlabel("interactions before the cut (segments of fewer than 20 shoppers are left out)")
+        axes.set_ylabel("NDCG@10")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+        return _svg(figure)
+
+
+def beyond_plot(result: Evaluation) -> str:
+    """NDCG@10 against catalogue coverage: being right and showing more than bestsellers."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 3.4), layout="constrained")
+        axes = figure.add_subplot()
+        for model in result.models:
+            x, y = model.metrics["coverage"].value, model.metrics["ndcg"].value
+            axes.plot(x, y, "o", color=_colour(model, result.best_peer))
+            axes.annotate(model.name, (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
+        axes.set_xlabel("catalogue coverage: share of products in at least one slate")
+        axes.set_ylabel("NDCG@10")
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.12)
+        return _svg(figure)
+
+
+def cold_plot(results: Sequence[ColdResult]) -> str:
+    """NDCG@10 by the number of interactions shown: the service, popular, and the best peer at each number."""
+    lines: dict[str, list[ColdResult]] = {"Shelfwise": [], "popular": [], "best folded-in peer": []}
+    for result in results:
+        if result.name in lines:
+            lines[result.name].append(result)
+        elif result.against_best_peer is None:
+            lines["best folded-in peer"].append(result)
+    colours = (SERVICE_COLOUR, POPULAR_COLOUR, BEST_COLOUR)
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 3.0), layout="constrained")
+        axes = figure.add_subplot()
+        for i, (name, found) in enumerate(lines.items()):
+            ordered = sorted(found, key=lambda r: r.shown)
+            _series(axes, [r.shown + 0.06 * (i - 1) for r in ordered], [r.ndcg for r in ordered], colours[i], name)
+        axes.set_xticks(sorted({r.shown for r in results}))
+        axes.set_xlabel("last interactions shown")
+        axes.set_ylabel("NDCG@10")
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False)
+        return _svg(figure)
+
+
+def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
+    """NDCG@10 against margin per slate for each weighing."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.5, 3.6), layout="constrained")
+        axes = figure.add_subplot()
+        for point in points:
+            towards_margin = point.name.startswith("margin")
+            colour = BEST_COLOUR if towards_margin else SERVICE_COLOUR
+            x, y = point.margin_per_slate.value, point.ndcg.value
+            axes.plot(x, y, "o", color=colour)
+            axes.annotate(point.name, (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
+        axes.axhline(0.9 * points[0].ndcg.value, color=OTHER_COLOUR, linestyle=":", linewidth=1)
+        axes.annotate("90% of relevance", (axes.get_xlim()[0], 0.9 * points[0].ndcg.value), fontsize=8, va="bottom")
+        axes.set_xlabel("margin per slate of ten, currency units")
+        axes.set_ylabel("NDCG@10")
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.15)
+        return _svg(figure)
+
+
+def _series(axes: Axes, at: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:
+    values = [e.value for e in estimates]
+    below = [e.value - e.low for e in estimates]
+    above = [e.high - e.value for e in estimates]
+    axes.errorbar(at, values, yerr=[below, above], color=colour, marker="o", capsize=2, linewidth=1.2, label=label)
+
+
+def _interval(axes: Axes, y: float, e: Estimate, colour: str) -> None:
+    axes.errorbar(e.value, y, xerr=[[e.value - e.low], [e.high - e.value]], color=colour, marker="o", capsize=3)
+    axes.annotate(f"{e.value:.4f}", (e.high, y), textcoords="offset points", xytext=(6, -3), fontsize=8)
+
+
+def _colour(model: ModelResult, best_peer: str) -> str:
+    if model.kind == "service":
+        return SERVICE_COLOUR
+    if model.name == best_peer:
+        return BEST_COLOUR
+    return POPULAR_COLOUR if model.name == "popular" else OTHER_COLOUR
+
+
+def _svg(figure: Figure) -> str:
+    """The figure as an element: what stands before it (XML declaration, document type) is for files."""
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
