@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -59,16 +60,17 @@ class SimulatedProvider:
         """POST /v1/chat/completions."""
         body = await request.body()
         started = asyncio.get_running_loop().time()
+        record: dict[str, Any] = {}
         self.counts["requests"] += 1
         self.counts["in_flight"] += 1
         try:
-            script = await self._script(body, request.headers.get(FAULT_HEADER))
+            script = await self._script(body, request.headers.get(FAULT_HEADER), record)
         except ApiProblem as problem:
             self.counts["refused"] += 1
             script = json_script(problem.status, problem.body)
-        return ScriptResponse(script, started, self._ended)
+        return ScriptResponse(script, started, functools.partial(self._ended, record, started))
 
-    async def _script(self, body: bytes, header: str | None) -> Script:
+    async def _script(self, body: bytes, header: str | None, record: dict[str, Any]) -> Script:
         request, request_hash = read_request(body)
         try:
             fault = self.plan.next(request_hash, self.counts["requests"], header)
@@ -76,7 +78,8 @@ class SimulatedProvider:
             raise ApiProblem(400, str(error), kind="invalid_request_error", param=FAULT_HEADER) from error
         if fault is not None:
             self.fault_counts[fault.mode] += 1
-        self.requests.append({"body": json.loads(body), "fault": fault.mode if fault is not None else None})
+        record |= {"body": json.loads(body), "fault": fault.mode if fault is not None else None}
+        self.requests.append(record)
         composed = compose(request, self.knobs, self.tokens, self._memory, self.preferences)
         self._write_truth(composed, request_hash, fault)
         if fault is not None and fault.mode in _HEAVY:
@@ -99,7 +102,8 @@ class SimulatedProvider:
             raise ApiProblem(400, message, kind="invalid_request_error", param=FAULT_HEADER) from error
         return script
 
-    def _ended(self, played: Played) -> None:
+    def _ended(self, record: dict[str, Any], started: float, played: Played) -> None:
+        record["seconds"] = asyncio.get_running_loop().time() - started
         self.counts["in_flight"] -= 1
         self.counts[played] += 1
 
@@ -146,7 +150,7 @@ class SimulatedProvider:
         return JSONResponse(shown, headers=_HEADERS)
 
     async def seen(self, _request: Request) -> Response:
-        """GET /simulated/requests: the last 100 bodies, oldest first, each with the fault it met."""
+        """GET /simulated/requests: the last 100 bodies, oldest first, each with the fault it met and, once over, its seconds."""
         return JSONResponse(list(self.requests), headers=_HEADERS)
 
     async def change_knobs(self, request: Request) -> Response:

@@ -92,15 +92,25 @@ def reading_one_state(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, *, flushed: bool = True) -> Iterator[Connection]:
     """A connection in a write transaction: committed at the end of the block, rolled back when it raises.
 
     IMMEDIATE takes the write lock at once: a transaction that reads first can't fail half way on a busy database.
+
+    Args: flushed: False leaves it to the next flushed transaction to bring this one to the disk. It survives the death
+          of the process all the same, a power failure only then.
     """
     with _in_our_words(engine), engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        yield connection
-        connection.commit()
+        if not flushed:
+            connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+        finally:
+            if not flushed:
+                connection.rollback()  # a pragma inside a transaction changes nothing
+                connection.exec_driver_sql("PRAGMA synchronous=FULL")
 
 
 def cursor_of(connection: Connection) -> sqlite3.Cursor:
