@@ -100,7 +100,8 @@ def _shown(ground: Arena, application: Application, shown: int) -> list[ColdResu
         relevant = (relevant - relevant.multiply(seen.owned > 0)).tocsr()
         relevant.eliminate_zeros()
         relevant.sort_indices()
-    slates = {SERVICE: _service(ground, application, shown, None)}
+    # Without what shoppers stated, which no peer knows either; `_stated` measures that.
+    slates = {SERVICE: _service(ground, application, shown, {})}
     for fitted in ground.fitted:
         if fitted.peer.folds_in and fitted.peer.name != SHUFFLE and (shown or fitted.peer.name == POPULAR):
             slates[fitted.peer.name], _ = rank_with(
@@ -129,9 +130,7 @@ def _shown(ground: Arena, application: Application, shown: int) -> list[ColdResu
     ]
 
 
-def _service(
-    ground: Arena, application: Application, shown: int, preferences: Mapping[str, Preferences] | None
-) -> IntArray:
+def _service(ground: Arena, application: Application, shown: int, preferences: Mapping[str, Preferences]) -> IntArray:
     kinds = frozenset(kind for kind, signal in ground.signals.items() if signal.weight > 0)
     store = cast(ShopStore, ShownStore(application.store, last=shown, kinds=kinds, preferences=preferences))
     return ServiceRanker(application, ground.split.product_ids, store=store).rank(ground.split.tested).slates

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from evals.ranking.results import ColdResult, Evaluation, ModelResult, TradeoffP
 from evals.statistics import HISTORY, Estimate
 
 SERVICE_COLOUR, BEST_COLOUR, OTHER_COLOUR, POPULAR_COLOUR = "#0b6e4f", "#c8553d", "#8d99ae", "#d4a017"
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it can be searched, and read aloud
     "svg.hashsalt": "shelfwise",  # the same figures give the same file
     "font.family": "sans-serif",
@@ -63,10 +64,10 @@ def beyond_plot(result: Evaluation) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.5, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        for model in result.models:
+        for i, model in enumerate(sorted(result.models, key=lambda m: m.metrics["coverage"].value)):
             x, y = model.metrics["coverage"].value, model.metrics["ndcg"].value
             axes.plot(x, y, "o", color=_colour(model, result.best_peer))
-            axes.annotate(model.name, (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
+            axes.annotate(model.name, (x, y), textcoords="offset points", xytext=_beside(i), fontsize=8)
         axes.set_xlabel("catalogue coverage: share of products in at least one slate")
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
@@ -102,12 +103,12 @@ def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.5, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        for point in points:
+        for i, point in enumerate(sorted(points, key=lambda p: p.margin_per_slate.value)):
             towards_margin = point.name.startswith("margin")
             colour = BEST_COLOUR if towards_margin else SERVICE_COLOUR
             x, y = point.margin_per_slate.value, point.ndcg.value
             axes.plot(x, y, "o", color=colour)
-            axes.annotate(point.name, (x, y), textcoords="offset points", xytext=(5, 3), fontsize=8)
+            axes.annotate(point.name, (x, y), textcoords="offset points", xytext=_beside(i), fontsize=8)
         axes.axhline(0.9 * points[0].ndcg.value, color=OTHER_COLOUR, linestyle=":", linewidth=1)
         axes.annotate("90% of relevance", (axes.get_xlim()[0], 0.9 * points[0].ndcg.value), fontsize=8, va="bottom")
         axes.set_xlabel("margin per slate of ten, currency units")
@@ -115,6 +116,11 @@ def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
         axes.set_ylim(bottom=0)
         axes.margins(x=0.15)
         return _svg(figure)
+
+
+def _beside(i: int) -> tuple[int, int]:
+    """Where a label stands beside its point, in points: above and below in turn, so that neighbours don't overlap."""
+    return (4, 4) if i % 2 == 0 else (4, -11)
 
 
 def _series(axes: Axes, at: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:

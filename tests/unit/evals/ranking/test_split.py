@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.domain.errors import BadInput
-from app.domain.interactions import EventKind, Signal
+from app.domain.interactions import KINDS, EventKind, Signal
 from evals.ranking.shop_data import ShopData, read_shop
 from evals.ranking.split import Split, choose_cuts, last_out_split, temporal_split
 from tests.unit.evals.ranking.toy_shop import CUT, DAY_S, START, write_shop
@@ -53,7 +53,7 @@ def test_novel_foresees_first_purchases_of_products_that_existed(shop: ShopData)
 
 def test_any_foresees_everything_bought(shop: ShopData) -> None:
     """Under `any` what was owned counts too, and nothing is excluded."""
-    split = temporal_split(shop, SIGNALS, "any", CUT)
+    split = temporal_split(shop, {EventKind.PURCHASE: Signal(10, 120)}, "any", CUT)
     assert not split.excludes_owned
     row = int(np.argmax(split.owned.getnnz(axis=1)))
     assert products_of(split, split.relevant, row) == bought(shop, split.tested[row], CUT, np.inf) & set(
@@ -62,9 +62,13 @@ def test_any_foresees_everything_bought(shop: ShopData) -> None:
 
 
 def test_nothing_of_the_train_part_depends_on_what_comes_after(shop: ShopData) -> None:
-    """With every event after the cut moved to one shopper and one product, train and catalogue stay as they are."""
-    after = shop.timestamp >= CUT
-    other = replace(shop, product=np.where(after & (shop.user != 0), shop.product[after][0], shop.product))
+    """With the purchases after the cut moved to one product, train and catalogue stay as they are.
+
+    Those of the two products that came later stay: in a shop without creation dates only events tell that they did.
+    """
+    moved = (shop.timestamp >= CUT) & (shop.product < 38)
+    other = replace(shop, product=np.where(moved, shop.product[0], shop.product))
+    assert moved.any()
     one, two = (temporal_split(data, SIGNALS, "any", CUT) for data in (shop, other))
     assert one.product_ids == two.product_ids
     assert one.user_ids == two.user_ids
@@ -79,6 +83,14 @@ def test_a_purchase_weighs_more_than_a_view(shop: ShopData) -> None:
     expected = sum({"purchase": 1.0, "view": 0.1}[r["type"]] for r in rows)
     assert float(split.train[0].sum()) == pytest.approx(expected, rel=1e-5)
     assert split.relevant_kinds == ("purchase",)
+
+
+def test_weaker_signs_count_where_purchases_are_too_few(shop: ShopData) -> None:
+    """With 60 shoppers, fewer than the 200 that are enough, the kinds that most of them have after the cut count."""
+    few = replace(shop, kind=np.where(shop.timestamp >= CUT, KINDS.index(EventKind.VIEW), shop.kind).astype(np.int8))
+    assert "view" in temporal_split(few, SIGNALS, "any", CUT).relevant_kinds
+    with pytest.raises(BadInput, match="Only 0 shoppers"):
+        temporal_split(few, {EventKind.PURCHASE: Signal(10, 120)}, "any", CUT)
 
 
 def test_shoppers_without_history_are_tested_apart(shop: ShopData) -> None:
