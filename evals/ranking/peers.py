@@ -27,7 +27,7 @@ EASE_MOST_ITEMS = 10_000
 SHUFFLE, POPULAR = "shuffle", "popular"
 """The two standing controls: chance, and what most shoppers bought."""
 
-Setting = Mapping[str, float | str]
+Setting = Mapping[str, int | float | str]
 Scores = NDArray[np.float32]
 Scorer = Callable[[IntArray, sp.csr_matrix], Scores]
 """scorer(users, histories) → scores, shape (len(users), n_items), higher is better. `users` are rows of the matrix that

@@ -30,7 +30,7 @@ class ModelResult:
     metrics: Mapping[str, Estimate]  # ndcg, precision, recall, hit, coverage, novelty, …
     segments: Mapping[str, Estimate]  # history → NDCG@10, all tested shoppers
     ms_per_shopper: float  # one ranking; of a peer its share of a batch
-    setting: Mapping[str, float | str] = field(default_factory=dict)
+    setting: Mapping[str, int | float | str] = field(default_factory=dict)
     tried: int = 1  # settings of its grid
     validation_ndcg: float | None = None
     fit_s: float | None = None
