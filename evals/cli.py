@@ -48,6 +48,9 @@ def ranking(
     ] = False,
     cold: Annotated[bool, typer.Option("--cold", help="Also with histories hidden, and new products.")] = False,
     tradeoff: Annotated[bool, typer.Option("--tradeoff", help="Also relevance against margin; needs costs.")] = False,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Folder in which item vectors are kept for the next run.")
+    ] = None,
     rules: Annotated[Path | None, typer.Option(help="Folder of rules, for signals and slate; else the shop's.")] = None,
     seed: Annotated[int, typer.Option(help="Of every bootstrap.")] = 20260101,
 ) -> None:
@@ -65,7 +68,7 @@ def ranking(
     before = read_evaluation(path) if add else None
     if before is not None:
         plan = replace(plan, settings={model.name: model.setting for model in before.models if model.setting})
-    with arena(shop, plan, _say, rules_source=rules) as ground:
+    with arena(shop, plan, _say, rules_source=rules, vectors=vectors) as ground:
         result = before if before is not None else evaluate(ground, _say)
         if cold:
             result = replace(result, cold=evaluate_cold(ground, _say))

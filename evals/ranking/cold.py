@@ -20,7 +20,7 @@ from evals.ranking.experiment import SERVICE, Arena, Say
 from evals.ranking.metrics import EMPTY, K, accuracy, recall_at
 from evals.ranking.peer_run import rank_with
 from evals.ranking.peers import POPULAR, SHUFFLE
-from evals.ranking.pipeline import ServiceRanker, ShownStore, opened, train_service
+from evals.ranking.pipeline import NOT_VECTORS, ServiceRanker, ShownStore, opened, train_service
 from evals.ranking.results import Cold, ColdResult, NewItemResult, StatedResult
 from evals.ranking.rule_folder import protocol_rules
 from evals.ranking.shop_data import NOBODY, write_train
@@ -202,9 +202,7 @@ def _new_items(ground: Arena, say: Say) -> tuple[list[NewItemResult], int]:
     write_train(data, events, split.there, split.as_of, ground.work / "train-new")
     settings = ground.trained.settings.model_copy(update={"data_dir": ground.work / "data-new"})
     # The texts are the same, so the vectors are too: only store and model are made anew.
-    shutil.copytree(
-        ground.trained.settings.data_dir, settings.data_dir, ignore=shutil.ignore_patterns("shop.db*", "models")
-    )
+    shutil.copytree(ground.trained.settings.data_dir, settings.data_dir, ignore=NOT_VECTORS)
     train_service(ground.work / "train-new", settings, embed=True, tune=False)
     say(f"trained without the interactions of {len(new)} products")
     rules = protocol_rules(ground.rules_source, ground.work / "rules-new", excludes_owned=split.excludes_owned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,15 @@ from app.settings import shipped_directory
 from evals.ranking import metrics
 from evals.ranking.peer_run import Fitted, fit_peer, rank_with
 from evals.ranking.peers import POPULAR, SHUFFLE, Setting, peers
-from evals.ranking.pipeline import Ranked, ServiceRanker, Trained, evaluation_settings, opened, train_service
+from evals.ranking.pipeline import (
+    NOT_VECTORS,
+    Ranked,
+    ServiceRanker,
+    Trained,
+    evaluation_settings,
+    opened,
+    train_service,
+)
 from evals.ranking.results import Evaluation, Kind, ModelResult, ServiceCost, machine
 from evals.ranking.rule_folder import protocol_rules
 from evals.ranking.shop_data import ShopData, write_train
@@ -100,8 +109,14 @@ def splits(data: ShopData, signals: Signals, plan: Plan) -> tuple[Split, Split, 
 
 
 @contextmanager
-def arena(data: ShopData, plan: Plan, say: Say, *, rules_source: Path | None = None) -> Iterator[Arena]:
-    """Splits, tunes and fits the peers, imports and trains the service; everything written is gone at the end."""
+def arena(
+    data: ShopData, plan: Plan, say: Say, *, rules_source: Path | None = None, vectors: Path | None = None
+) -> Iterator[Arena]:
+    """Splits, tunes and fits the peers, imports and trains the service; its data folder is gone at the end.
+
+    Args: vectors: where item vectors are kept from one run to the next. They depend on texts alone, so only the time
+          of embedding is another; None embeds everything.
+    """
     source = shipped_directory("rules") if rules_source is None else rules_source
     signals = load_rules(source).scoring.signal_map()
     load_reasons(source)  # what would stop the service is better known before the minutes of fitting
@@ -118,7 +133,11 @@ def arena(data: ShopData, plan: Plan, say: Say, *, rules_source: Path | None = N
         write_train(data, split.train_events, split.there, split.as_of, work / "train")
         settings = evaluation_settings(work / "data", as_of=split.as_of, currency=data.currency)
         settings = settings.model_copy(update={"rules_dir": source})
+        if vectors is not None and vectors.is_dir():
+            shutil.copytree(vectors, settings.data_dir)
         trained = train_service(work / "train", settings, embed=plan.embed, tune=plan.tune)
+        if vectors is not None and trained.embedded:
+            shutil.copytree(settings.data_dir, vectors, ignore=NOT_VECTORS, dirs_exist_ok=True)
         for message in trained.messages:
             say(f"{SERVICE}: {message}")
         yield Arena(data, signals, plan, cuts, split, validation, source, work, tuple(fitted), trained)

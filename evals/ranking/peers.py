@@ -52,7 +52,7 @@ def peers(*, quick: bool) -> Sequence[Peer]:
     found = [
         Peer(SHUFFLE, _fit_shuffle, ({},)),
         Peer(POPULAR, _fit_popular, ({},)),
-        Peer("BPR", _fit_bpr, _grid(factors=(64, 128), regularisation=(0.01, 0.1), epochs=(100,)), folds_in=False),
+        Peer("BPR", _fit_bpr, _grid(factors=(128, 64), regularisation=(0.01,), epochs=(100,)), folds_in=False),
         Peer("BM25", _neighbours("bm25"), _grid(neighbours=(20, 50, 200, 400), b=(0.2, 0.8), weights=weights)),
         Peer("cosine", _neighbours("cosine"), near),
         Peer("TF-IDF", _neighbours("tfidf"), near),

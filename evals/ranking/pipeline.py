@@ -9,6 +9,7 @@ from __future__ import annotations
 import concurrent.futures
 import datetime as dt
 import multiprocessing
+import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,10 @@ CONSENT = Consent("full", True)
 """Of shoppers of the folder who state none: without it there would be nothing to rank by."""
 DEPTH = 500
 """How far down candidates are looked at."""
+
+
+NOT_VECTORS = shutil.ignore_patterns("shop.db*", "models", "rejects")
+"""What of a data folder depends on more than the products' texts; for shutil.copytree."""
 
 
 @dataclass(frozen=True, slots=True)
