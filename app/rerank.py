@@ -10,8 +10,8 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -20,16 +20,17 @@ import structlog
 from app.domain.deadline import Deadline
 from app.domain.errors import StoreUnavailable
 from app.domain.interactions import Consent
-from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, ProfileFact, StoredOrder
+from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, ProfileFact
 from app.domain.ranking import FallbackReason, Query, history_bucket
+from app.flight import Asked, Flight, Plan
 from app.pipeline.cache_key import cache_key, profile_digest
-from app.pipeline.gate_schema import Gate, GateLine, gate_line
-from app.pipeline.model_order import ModelOrder, portable
+from app.pipeline.gate_schema import Gate, gate_line
+from app.pipeline.model_order import ModelOrder
 from app.pipeline.profile import Profile
-from app.pipeline.prompt_input import PromptInput, PromptItem, prompt_input
+from app.pipeline.prompt_input import PromptItem, prompt_input
 from app.pipeline.pseudonym import pseudonym
-from app.pipeline.repair import ORDER_MAX, RepairedReply, read_reply
-from app.ports import Ledger, ModelClient, ModelRun, OrderCache
+from app.pipeline.repair import ORDER_MAX, read_reply
+from app.ports import Ledger, ModelClient, OrderCache
 from app.prompts import Prompt
 
 _T = TypeVar("_T")
@@ -47,46 +48,6 @@ MAX_OUTPUT_TOKENS = 700
 
 LOCALE = "en"
 """The language of every reason in this version."""
-
-_FALLBACK_OF: Mapping[str, FallbackReason] = {
-    "timeout": "timeout",
-    "rate_limited": "provider_error",
-    "refused": "invalid_output",
-    "empty": "invalid_output",
-    "too_large": "invalid_output",
-    "malformed": "invalid_output",
-    "unauthorized": "provider_error",
-    "provider_error": "provider_error",
-    "cut": "provider_error",
-    "complete": "invalid_output",
-}
-"""Call outcome → why the baseline was served although a call was made."""
-
-_UNUSABLE = frozenset({"refused", "malformed"})
-"""Outcomes of which no part counts, however well it begins."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A request that a model may order: under which key and gate line."""
-
-    key: str
-    gate: GateLine
-    consent: Consent
-    shopper: str | None  # pseudonym
-
-
-@dataclass(slots=True)
-class Flight:
-    """A call under way, shared by every request for its key, and what its aliases stand for."""
-
-    plan: Plan
-    given: PromptInput
-    candidates: tuple[str, ...]
-    row: LedgerRow
-    run: ModelRun | None = None  # None until the reservation is written, and for good when it was refused
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    left_behind: bool = False  # somebody stopped waiting before it ended
 
 
 class InThread(Protocol):
@@ -167,12 +128,16 @@ class RerankStage:
         if hit is None:
             return None
         stored, age_s = hit
+        if len(stored.percentiles) != len(stored.candidates):
+            return None  # written by an earlier version
         return ModelOrder(
             strategy="cache" if age_s <= self._fresh_s else "stale",
             fallback=None,
             order=stored.order,
             candidates=stored.candidates,
+            percentiles=stored.percentiles,
             prose=stored.prose,
+            reasons_asked=stored.reasons,
             profile_facts=stored.profile_facts,
             gate=plan.gate,
             model=stored.model,
@@ -187,11 +152,13 @@ class RerankStage:
         *,
         items: Sequence[PromptItem],
         facts: Sequence[ProfileFact],
+        percentiles: Sequence[float],
         deadline: Deadline,
     ) -> Flight | FallbackReason:
         """Starts the call for this key, or joins the one under way; or says why there is none.
 
-        Args: items: the candidates in baseline order, at most 24; facts: what the prompt says of the shopper.
+        Args: items: the candidates in baseline order, at most 24; facts: what the prompt says of the shopper;
+              percentiles: how well each candidate matches the shopper, kept with the answer.
         """
         flight = self._flights.get(plan.key)
         if flight is not None:
@@ -202,6 +169,7 @@ class RerankStage:
         if refusal is not None:
             return refusal
         given = prompt_input(items, facts, seed=plan.key)
+        reasons = min(query.limit, ORDER_MAX, len(items))
         call = ModelCall(
             call_id=uuid.uuid4().hex,
             request_id=request_id,
@@ -211,7 +179,7 @@ class RerankStage:
             prompt_hash=self._prompt.content_hash,
             messages=self._prompt.render(
                 order_length=min(ORDER_MAX, len(items)),
-                reason_count=min(query.limit, ORDER_MAX, len(items)),
+                reason_count=reasons,
                 profile_lines=given.profile_lines,
                 candidate_lines=given.candidate_lines,
             ),
@@ -232,7 +200,8 @@ class RerankStage:
             prompt_hash=call.prompt_hash,
             outcome="pending",
         )
-        flight = Flight(plan=plan, given=given, candidates=tuple(item.product_id for item in items), row=row)
+        candidates = tuple(item.product_id for item in items)
+        flight = Flight(plan=plan, asked=Asked(given, candidates, tuple(percentiles), reasons), row=row)
         self._flights[plan.key] = flight
         # A task of its own: a client that leaves now must not leave a flight behind that never starts, and a store
         # that is slow to write the reservation must not hold up a request beyond its deadline.
@@ -244,8 +213,14 @@ class RerankStage:
         try:
             worst_usd = self._worst_case_usd(call)
             if await self._in_thread(self._ledger.reserve, flight.row, worst_usd, self._budget):
-                flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
+                refusal = self._client.refusal()  # others may have taken the last places meanwhile
+                if refusal is None:
+                    flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
+                else:
+                    flight.refusal = refusal
+                    self._later(self._settle(replace(flight.row, outcome=refusal, cost_usd=0.0)))
         except StoreUnavailable as error:
+            flight.refusal = "overloaded"
             log.warning("ledger_unavailable", reason=str(error), action="no call is made that can't be written down")
         finally:
             if flight.run is None:
@@ -255,30 +230,30 @@ class RerankStage:
     async def ordered(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """The model's order as far as it is certain at the deadline; the call goes on behind."""
         asked = deadline.remaining_s() > 0
-        if not await _started(flight, deadline):
-            return self._not_started(flight, "timeout" if asked else "not_requested")
+        if not await flight.started(deadline):
+            return flight.not_started("timeout" if asked else "not_requested")
         remaining = deadline.remaining_s()
         reply = await flight.run.wait(remaining) if flight.run is not None and remaining > 0 else None
         flight.left_behind = reply is None
-        return self._read(flight, limit, reply=reply, late="timeout" if asked else "not_requested")
+        return flight.read(limit, reply=reply, late="timeout" if asked else "not_requested")
 
     async def when_complete(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """Like `ordered`, but as soon as the order is complete, without waiting for the reasons that follow it."""
-        if not await _started(flight, deadline) or flight.run is None:
-            return self._not_started(flight, "timeout")
+        if not await flight.started(deadline) or flight.run is None:
+            return flight.not_started("timeout")
         while (remaining := deadline.remaining_s()) > 0:
             reply = await flight.run.wait(min(LOOK_EVERY_S, remaining))
-            order = self._read(flight, limit, reply=reply, late="timeout")
+            order = flight.read(limit, reply=reply, late="timeout")
             if reply is not None or order.strategy == "llm":
                 return order
-        return self._read(flight, limit, reply=None, late="timeout")
+        return flight.read(limit, reply=None, late="timeout")
 
     async def later(self, flight: Flight, until: Deadline, limit: int) -> AsyncIterator[ModelOrder]:
         """The order each time that a further sentence has arrived, until the call ends or `until` is over."""
         told = -1
         while flight.run is not None:
             reply = await flight.run.wait(min(LOOK_EVERY_S, until.remaining_s()))
-            order = self._read(flight, limit, reply=reply, late="timeout")
+            order = flight.read(limit, reply=reply, late="timeout")
             if len(order.prose) > told:
                 told = len(order.prose)
                 yield order
@@ -286,7 +261,7 @@ class RerankStage:
                 return
 
     def refresh(self, plan: Plan, again: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Asks anew for an answer that has become stale, behind the request that was served from it."""
+        """Asks anew, behind the request that was served from it, for an answer that is stale or has too few sentences."""
         if plan.key not in self._flights and self._client.refusal() is None:
             self._later(again())
 
@@ -301,15 +276,10 @@ class RerankStage:
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=2.0)
 
-    def _not_started(self, flight: Flight, late: FallbackReason) -> ModelOrder:
-        """The baseline, because the reservation was refused, or has not been written yet."""
-        flight.left_behind = True
-        return ModelOrder("baseline", "budget_exhausted" if flight.ready.is_set() else late, gate=flight.plan.gate)
-
     def _landed(self, flight: Flight, reply: ModelReply) -> None:
         """A call ended: keep a complete answer, write down what it cost. Runs on the event loop and doesn't wait."""
         self._flights.pop(flight.plan.key, None)
-        read = read_reply(reply.text, flight.given.product_of, complete=True, limit=ORDER_MAX)
+        read = read_reply(reply.text, flight.asked.given.product_of, complete=True, limit=ORDER_MAX)
         for kind, n in read.repairs.items():
             self.repairs[kind] += n
         row = replace(
@@ -325,7 +295,7 @@ class RerankStage:
         )
         self._later(self._settle(row))
         if reply.outcome == "complete" and read.valid and read.complete_order:
-            self._cache.put(flight.plan.key, self._stored(flight, read, reply))
+            self._cache.put(flight.plan.key, flight.stored(read, self._wall()))
 
     async def _settle(self, row: LedgerRow) -> None:
         # Until then the pending row holds the worst case, whatever happens to us.
@@ -336,45 +306,6 @@ class RerankStage:
             # The pending row stays, its worst case stays charged: spend is never under-counted.
             log.error("ledger_not_settled", call_id=row.call_id, reason=str(error))
 
-    def _stored(self, flight: Flight, read: RepairedReply, reply: ModelReply) -> StoredOrder:
-        return StoredOrder(
-            candidates=flight.candidates,
-            order=tuple(flight.given.product_of[alias] for alias in read.order),
-            prose=portable(read.why, flight.given),
-            profile_facts=tuple(flight.given.profile_of.values()),
-            model=self._client.model,
-            prompt_id=self._prompt.id,
-            stored_at=self._wall(),
-            gate=flight.plan.gate.name,
-            extra={} if flight.plan.shopper is None else {"shopper": flight.plan.shopper},
-        )
-
-    def _read(self, flight: Flight, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
-        """What is certain of a reply that has ended, or of what was received until now."""
-        text = reply.text if reply is not None else "" if flight.run is None else flight.run.text()
-        read = read_reply(text, flight.given.product_of, complete=reply is not None, limit=limit)
-        fallback: FallbackReason = late if reply is None else _FALLBACK_OF[reply.outcome]
-        common = ModelOrder(
-            "baseline",
-            fallback,
-            candidates=flight.candidates,
-            gate=flight.plan.gate,
-            model=self._client.model,
-            prompt_version=self._prompt.id,
-            usage=None if reply is None else reply.usage,
-        )
-        if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
-            return common
-        complete = read.complete_order
-        return replace(
-            common,
-            strategy="llm" if complete else "partial",
-            fallback=None if complete else fallback,
-            order=tuple(flight.given.product_of[alias] for alias in read.order),
-            prose=portable(read.why, flight.given),
-            profile_facts=tuple(flight.given.profile_of.values()),
-        )
-
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -384,14 +315,3 @@ class RerankStage:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("background_work_failed", error=type(error).__name__, detail=str(error))
-
-
-async def _started(flight: Flight, deadline: Deadline) -> bool:
-    """Whether the call was started by the deadline."""
-    if not flight.ready.is_set():
-        try:
-            async with asyncio.timeout(deadline.remaining_s()):
-                await flight.ready.wait()
-        except TimeoutError:
-            return False
-    return flight.run is not None

@@ -17,6 +17,7 @@ from app.domain.interactions import Consent
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Explanation, FallbackReason, Query, RankedItem, Slate
 from app.finder import Finder, Served, Stopwatch
+from app.flight import Flight, Plan
 from app.pipeline import explain
 from app.pipeline.facts import cited_ids
 from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
@@ -29,7 +30,7 @@ from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.retrieval import context_rows
 from app.pipeline.slate_items import slate_items
 from app.ports import Clock, ShopStore
-from app.rerank import Flight, Plan, RerankStage
+from app.rerank import RerankStage
 
 _T = TypeVar("_T")
 
@@ -52,6 +53,7 @@ class Told:
 
     items: tuple[PromptItem, ...] = ()
     facts: tuple[ProfileFact, ...] = ()
+    percentiles: tuple[float, ...] = ()  # of the items, how well they match the shopper
     scene: Scene | None = None  # None: nothing was told, or it was told as of a stranger
     evidence: Mapping[int, RowEvidence] = field(default_factory=dict)  # by snapshot row
 
@@ -161,7 +163,13 @@ class RecommendationService:
         if (landed := stage.cached(work.plan)) is not None and landed.strategy == "cache":
             return landed  # answered while this request was finding its candidates
         flight = stage.take_off(
-            work.plan, work.query, work.id, items=work.told.items, facts=work.told.facts, deadline=deadline
+            work.plan,
+            work.query,
+            work.id,
+            items=work.told.items,
+            facts=work.told.facts,
+            percentiles=work.told.percentiles,
+            deadline=deadline,
         )
         return flight if isinstance(flight, Flight) else ModelOrder("baseline", flight, gate=work.plan.gate)
 
@@ -171,11 +179,13 @@ class RecommendationService:
         self._flight(work, Deadline.after_ms(0))
 
     def _offered(self, work: Work, slate: Slate) -> Slate:
-        """The slate, queued for writing; an answer that had become stale is asked for again behind it."""
-        self._parts.slates.offer(slate, work.query.user_id or work.query.anonymous_id or work.query.session_id)
-        stage, known = self._parts.rerank, work.known
-        if stage is not None and isinstance(work.plan, Plan) and known is not None and known.strategy == "stale":
-            stage.refresh(work.plan, functools.partial(self._ask_again, work.query))
+        """The slate, queued for writing; a cached answer that is stale or too short is asked for again behind it."""
+        query, stage, known = work.query, self._parts.rerank, work.known
+        self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
+        if stage is not None and isinstance(work.plan, Plan) and known is not None:
+            too_short = query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))
+            if known.strategy == "stale" or too_short:
+                stage.refresh(work.plan, functools.partial(self._ask_again, query))
         return slate
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
@@ -218,9 +228,16 @@ class RecommendationService:
         if stage is not None and isinstance(plan, Plan) and use_cache:
             known = stage.cached(plan)
         if known is not None:
-            rows = served.shelf.snapshot.rows(known.candidates)
-            context = context_rows(served.shelf, query)
-            ranking = remembered(served.rules, served.shelf, query, profile, rows=rows, context=context, now=now)
+            ranking = remembered(
+                served.rules,
+                served.shelf,
+                query,
+                profile,
+                candidates=known.candidates,
+                percentiles=known.percentiles,
+                context=context_rows(served.shelf, query),
+                now=now,
+            )
             watch.lap("ranking")
             if len(ranking.order) >= query.limit:
                 return begun(ranking=ranking, known=known)
@@ -245,7 +262,9 @@ class RecommendationService:
             for product, evidence in found.values()
         )
         facts = self._profile_facts(work, scene, consent)
-        return Told(items, facts, scene, found) if spoken is work else Told(items, facts)
+        matches = dict(zip(work.ranking.order.tolist(), work.ranking.percentiles.tolist(), strict=True))
+        told = Told(items, facts, tuple(matches[row] for row in known))
+        return replace(told, scene=scene, evidence=found) if spoken is work else told
 
     def _scene(self, work: Work, rows: Sequence[int]) -> Scene:
         shelf = work.served.shelf

@@ -75,7 +75,7 @@ class LedgerRow:
     model: str
     prompt_id: str
     prompt_hash: str
-    outcome: str  # a CallOutcome, or "pending" while it runs, or "lost" when the process died meanwhile
+    outcome: str  # a CallOutcome; "pending" while it runs, "lost" when the process died meanwhile; a Refusal: not made
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
@@ -123,6 +123,8 @@ class StoredOrder:
     candidates: tuple[str, ...]  # product ids in baseline order, at most 24
     order: tuple[str, ...]  # product ids as the model ranked them, only those that it emitted
     prose: Mapping[str, str]  # product id → its sentence with citations, aliases replaced: "… [u2] … [rating]"
+    percentiles: tuple[float, ...] = ()  # user-match percentile of each candidate when it was asked about
+    reasons: int = 0  # sentences asked for
     profile_facts: tuple[ProfileFact, ...] = ()  # the u-lines of that prompt
     model: str = ""
     prompt_id: str = ""

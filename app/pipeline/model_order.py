@@ -28,6 +28,8 @@ class ModelOrder:
     order: tuple[str, ...] = ()  # product ids that the model emitted, best first
     candidates: tuple[str, ...] = ()  # what it was given, in baseline order
     prose: Mapping[str, str] = field(default_factory=dict)  # product id → sentence; [rating] cites the item's own fact
+    percentiles: tuple[float, ...] = ()  # user-match percentile of each candidate, of a cached answer
+    reasons_asked: int = 0  # sentences that a cached answer was asked for
     profile_facts: tuple[ProfileFact, ...] = ()  # what [u1] cites
     gate: GateLine | None = None
     model: str | None = None

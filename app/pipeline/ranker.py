@@ -11,7 +11,7 @@ import numpy as np
 
 from app.domain.catalog import FloatArray, IntArray
 from app.domain.ranking import Query
-from app.pipeline.candidates import POOL, Candidates, FloatScores, Retrieved, merge, widened
+from app.pipeline.candidates import Candidates, FloatScores, Retrieved, merge, widened
 from app.pipeline.profile import Profile
 from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
 from app.pipeline.scoring import freshness_factor, inventory_factor, percentile, score, season_factor
@@ -96,23 +96,33 @@ def rank(
 
 
 def remembered(
-    rules: CompiledRules, shelf: Shelf, query: Query, profile: Profile, *, rows: IntArray, context: IntArray, now: float
+    rules: CompiledRules,
+    shelf: Shelf,
+    query: Query,
+    profile: Profile,
+    *,
+    candidates: Sequence[str],
+    percentiles: Sequence[float],
+    context: IntArray,
+    now: float,
 ) -> Ranking:
     """The ranking of candidates whose baseline order is known from a cached answer; rules are applied as of now.
 
-    Args: rows: candidates in baseline order. Only that was kept, so their percentiles are those that the best of a
-          full pool have.
+    Args: candidates: product ids in baseline order; percentiles: of each, how well it matched when it was asked about.
     """
+    row_of = shelf.snapshot.row_of
+    known = [(row_of[p], match) for p, match in zip(candidates, percentiles, strict=True) if p in row_of]
+    rows = np.asarray([row for row, _ in known], dtype=np.int32)
+    matches = np.asarray([match for _, match in known], dtype=np.float64)
     rule_context = _rule_context(shelf, query, profile, context, now)
-    match = np.linspace(1.0, 0.0, len(rows), endpoint=False, dtype=np.float32)
     eligibility = eligible(rules, rule_context, rows)
     return Ranking(
         profile=profile,
         context=rule_context,
-        candidates=Candidates(rows=rows, match=match),
+        candidates=Candidates(rows=rows, match=matches.astype(np.float32)),
         eligibility=eligibility,
         order=eligibility.eligible_rows(),
-        percentiles=(1.0 - (np.arange(len(rows)) + 0.5) / POOL)[eligibility.mask],
+        percentiles=matches[eligibility.mask],
         composition=NOTHING,
         excluded=eligibility.excluded_counts(),
     )

@@ -15,7 +15,7 @@ import pytest
 
 from app.bootstrap import Application, build, open_model
 from app.domain.deadline import Deadline
-from app.domain.errors import ConfigurationError
+from app.domain.errors import ConfigurationError, StoreUnavailable
 from app.domain.interactions import Consent
 from app.domain.ranking import Query, Slate
 from app.service import RecommendationService, Streamed
@@ -454,3 +454,71 @@ def test_nothing_to_order_is_not_asked(ask, provider) -> None:
         assert provider.status()["counts"]["requests"] == before
 
     ask(work)
+
+
+def test_a_cached_answer_keeps_its_relevance(ask) -> None:
+    """The user match of an item is what it was when the model was asked, not a guess from its place."""
+
+    async def work(application: Application) -> tuple[Slate, Slate]:
+        first = await slate_of(application)
+        await settled(application)
+        return first, await slate_of(application)
+
+    first, cached = ask(work)
+    assert (first.strategy, cached.strategy) == ("llm", "cache")
+    assert [i.product_id for i in cached.items] == [i.product_id for i in first.items]
+    assert [i.relevance for i in cached.items] == [i.relevance for i in first.items]
+
+
+def test_a_short_answer_in_the_cache_is_asked_for_again_behind_a_longer_slate(ask, provider) -> None:
+    """The length of a slate is no part of the key: one sentence asked for must not starve slates of five of theirs."""
+
+    async def work(application: Application) -> tuple[Slate, Slate]:
+        await slate_of(application, limit=1)
+        await settled(application)
+        short = await slate_of(application, limit=5)
+        await settled(application)
+        return short, await slate_of(application, limit=5)
+
+    before = provider.status()["counts"]["requests"]
+    short, longer = ask(work)
+    assert (short.strategy, longer.strategy) == ("cache", "cache")
+    spoken = [sum(item.reason_source == "llm" for item in slate.items) for slate in (short, longer)]
+    assert spoken[0] <= 1 < spoken[1]
+    assert provider.status()["counts"]["requests"] == before + 2
+
+
+def test_a_burst_beyond_the_places_is_told_as_overload(ask, provider) -> None:
+    """Requests that reserve at the same time can't all start: those without a place pay nothing and say why."""
+
+    async def work(application: Application) -> tuple[list[Slate], list[str], float]:
+        queries = [Query(user_id=user) for user in ("gamer", "student", "cook", "runner")]
+        deadline = Deadline.after_ms(PATIENT_MS)
+        slates = await asyncio.gather(*(application.service.recommend(query, deadline) for query in queries))
+        await settled(application)
+        rows = application.model.ledger.rows(since=0.0, until=9e12)
+        refused = [row for row in rows if row.outcome == "overloaded"]
+        return slates, [row.outcome for row in rows], sum(row.cost_usd for row in refused)
+
+    slates, outcomes, cost = ask(work, llm_max_concurrency=1)
+    fallbacks = [slate.fallback_reason for slate in slates]
+    assert fallbacks.count(None) >= 1
+    assert set(fallbacks) <= {None, "overloaded"}
+    assert fallbacks.count("overloaded") >= 1
+    assert set(outcomes) <= {"complete", "overloaded"}
+    assert cost == 0.0
+
+
+def test_a_ledger_that_can_not_be_written_is_no_budget_that_is_spent(ask, monkeypatch) -> None:
+    """Nothing is called that can't be written down, and the answer doesn't blame the budget."""
+
+    def broken(*_: object) -> bool:
+        raise StoreUnavailable("the disk is full")
+
+    async def work(application: Application) -> Slate:
+        monkeypatch.setattr(application.model.ledger, "reserve", broken)
+        return await slate_of(application)
+
+    slate = ask(work)
+    assert (slate.strategy, slate.fallback_reason) == ("baseline", "overloaded")
+    assert len(slate.items) == 5

@@ -1,0 +1,129 @@
+"""One call of a model under way, shared by every request for its key, and what may be read of it at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from app.domain.deadline import Deadline
+from app.domain.interactions import Consent
+from app.domain.model_calls import LedgerRow, ModelReply, StoredOrder
+from app.domain.ranking import FallbackReason
+from app.pipeline.gate_schema import GateLine
+from app.pipeline.model_order import ModelOrder, portable
+from app.pipeline.prompt_input import PromptInput
+from app.pipeline.repair import RepairedReply, read_reply
+from app.ports import ModelRun
+
+_FALLBACK_OF: Mapping[str, FallbackReason] = {
+    "timeout": "timeout",
+    "rate_limited": "provider_error",
+    "refused": "invalid_output",
+    "empty": "invalid_output",
+    "too_large": "invalid_output",
+    "malformed": "invalid_output",
+    "unauthorized": "provider_error",
+    "provider_error": "provider_error",
+    "cut": "provider_error",
+    "complete": "invalid_output",
+}
+"""Call outcome → why the baseline was served although a call was made."""
+
+_UNUSABLE = frozenset({"refused", "malformed"})
+"""Outcomes of which no part counts, however well it begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A request that a model may order: under which key and gate line."""
+
+    key: str
+    gate: GateLine
+    consent: Consent
+    shopper: str | None  # pseudonym
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a call was made for."""
+
+    given: PromptInput
+    candidates: tuple[str, ...]  # product ids in baseline order
+    percentiles: tuple[float, ...]  # user-match percentile of each candidate
+    reasons: int  # sentences asked for
+
+
+@dataclass(slots=True)
+class Flight:
+    """A call, and what its aliases stand for. Lives on one event loop."""
+
+    plan: Plan
+    asked: Asked
+    row: LedgerRow  # as it was reserved; model and prompt of the call
+    run: ModelRun | None = None  # None until the reservation is written, and for good where the call was not made
+    refusal: FallbackReason = "budget_exhausted"  # why it was not made
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # the call was started, or it will not be
+    left_behind: bool = False  # somebody stopped waiting before it ended
+
+    async def started(self, deadline: Deadline) -> bool:
+        """Whether the call was started by the deadline."""
+        if not self.ready.is_set():
+            try:
+                async with asyncio.timeout(deadline.remaining_s()):
+                    await self.ready.wait()
+            except TimeoutError:
+                return False
+        return self.run is not None
+
+    def not_started(self, late: FallbackReason) -> ModelOrder:
+        """The baseline, because the call was not made, or has not begun yet (`late`)."""
+        self.left_behind = True
+        return ModelOrder("baseline", self.refusal if self.ready.is_set() else late, gate=self.plan.gate)
+
+    def read(self, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
+        """What is certain of a reply that has ended, or of what was received until now.
+
+        Args: limit: items that the slate holds; late: why a part is missing while the reply has not ended.
+        """
+        given = self.asked.given
+        text = reply.text if reply is not None else "" if self.run is None else self.run.text()
+        read = read_reply(text, given.product_of, complete=reply is not None, limit=limit)
+        fallback: FallbackReason = late if reply is None else _FALLBACK_OF[reply.outcome]
+        common = ModelOrder(
+            "baseline",
+            fallback,
+            candidates=self.asked.candidates,
+            gate=self.plan.gate,
+            model=self.row.model,
+            prompt_version=self.row.prompt_id,
+            usage=None if reply is None else reply.usage,
+        )
+        if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
+            return common
+        complete = read.complete_order
+        return replace(
+            common,
+            strategy="llm" if complete else "partial",
+            fallback=None if complete else fallback,
+            order=tuple(given.product_of[alias] for alias in read.order),
+            prose=portable(read.why, given),
+            profile_facts=tuple(given.profile_of.values()),
+        )
+
+    def stored(self, read: RepairedReply, stored_at: float) -> StoredOrder:
+        """What the cache keeps of a complete reply; `stored_at` in epoch seconds."""
+        given = self.asked.given
+        return StoredOrder(
+            candidates=self.asked.candidates,
+            percentiles=self.asked.percentiles,
+            order=tuple(given.product_of[alias] for alias in read.order),
+            prose=portable(read.why, given),
+            reasons=self.asked.reasons,
+            profile_facts=tuple(given.profile_of.values()),
+            model=self.row.model,
+            prompt_id=self.row.prompt_id,
+            stored_at=stored_at,
+            gate=self.plan.gate.name,
+            extra={} if self.plan.shopper is None else {"shopper": self.plan.shopper},
+        )
