@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app.finder import HISTORY_LIMIT
+from app.pipeline.candidates import POOL
 from evals.ranking.losses import FEWEST, losses
 from evals.ranking.results import Evaluation, read_evaluation, read_json
 from evals.statistics import HISTORY, Estimate
@@ -29,6 +31,20 @@ def _lines(results: Sequence[Evaluation], scaling: Mapping[str, Any] | None) -> 
         "the same run on the last slice of train. Intervals are 95% percentile bootstraps over shoppers; differences "
         "are paired. The best peer is the one that does best on the test part, which favours the peers. Figures are "
         "over shoppers with a history; those without stand in the segment 0, where every peer answers what is popular."
+    )
+    yield ""
+    yield (
+        "NDCG@10 has binary gain, discount log2(position + 1) and an ideal of min(10, relevant) ones. The protocols "
+        "leave caps and diversity out; the line *shop's slate rules* has them. The service's ranking ends with its "
+        f"candidates, at most {POOL} before the rules, a peer's with the catalogue: recall@500 shows what that costs."
+    )
+    yield ""
+    yield (
+        "What these figures can't tell: a product's price, stock and text are those of the folder where it has no "
+        "history of them, so they may be from after the cut; a product without a creation date exists from its first "
+        "event on, and one without any event always; the service reads a shopper's newest "
+        f"{HISTORY_LIMIT:,} interactions, so of the few who have more it may show again what they own; and nobody was "
+        "shown these slates, so what they would have bought because of them is not in the data."
     )
     for result in results:
         yield from _evaluation(result)
