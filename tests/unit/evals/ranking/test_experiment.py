@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from app.cli import app as shelfwise
 from evals.cli import evaluations
 from evals.ranking.results import read_evaluation
 from tests.unit.evals.ranking.toy_shop import write_shop
@@ -39,3 +40,10 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(evaluations, ["ranking", "--data", str(tmp_path), "--protocol", "any", "--cut", "soon"])
     assert done.exit_code != 0
     assert "write 2011-09-01" in str(done.exception)
+
+
+def test_the_shelfwise_command_hands_evaluations_over() -> None:
+    """`shelfwise eval ranking --help` is the evaluation's own help."""
+    done = CliRunner().invoke(shelfwise, ["eval", "ranking", "--help"])
+    assert done.exit_code == 0
+    assert "--protocol" in done.output
