@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-SHORTEST = 4
-"""Shorter words have too many neighbours one letter away."""
-TWO_ERRORS_FROM = 8
+SHORTEST = 5
+"""Shorter words have too many neighbours one letter away (docs/decisions/008)."""
+TWO_ERRORS_FROM = 9
 """Letters from which on two errors are forgiven."""
 
 
