@@ -17,6 +17,7 @@ from app.domain.catalog import FloatArray, IntArray
 from app.domain.interactions import KINDS, EventKind, Preferences
 from app.ports import ShopStore
 from evals.ranking.experiment import SERVICE, Arena, Say
+from evals.ranking.losses import CHANCE
 from evals.ranking.metrics import EMPTY, K, accuracy, recall_at
 from evals.ranking.peer_run import rank_with
 from evals.ranking.peers import POPULAR, SHUFFLE
@@ -224,7 +225,7 @@ def _new_items(ground: Arena, say: Say) -> tuple[list[NewItemResult], int]:
             draw.estimate(recall_at(ranked.candidates, relevant, ranked.candidates.shape[1])),
             draw.estimate(accuracy(among, relevant)["ndcg"]),
         ),
-        NewItemResult("chance", draw.estimate(by_chance), draw.estimate(accuracy(chance, relevant)["ndcg"])),
+        NewItemResult(CHANCE, draw.estimate(by_chance), draw.estimate(accuracy(chance, relevant)["ndcg"])),
     ], len(new)
 
 

@@ -8,6 +8,8 @@ from evals.ranking.results import Evaluation, ModelResult
 from evals.statistics import HISTORY, Estimate
 
 SERVICE = "Shelfwise"
+CHANCE = "chance"
+"""The line of new products that stands for a draw of as many candidates at random."""
 FEWEST = 20
 """Segments of fewer shoppers are too small to call a loss or a win."""
 KEPT_TARGET = 0.9
@@ -55,7 +57,7 @@ def _losses(result: Evaluation) -> Iterator[str]:
 
 
 def _segments(service: ModelResult, best: ModelResult) -> Iterator[str]:
-    for name in HISTORY.names:
+    for name in HISTORY.names[1:]:  # whoever has no history is told apart, against bestsellers
         difference = service.segments_against_best_peer.get(name)
         if difference is not None and difference.n >= FEWEST and difference.value < 0:
             yield f"Shoppers with {name} interactions (n={difference.n:,}): {_behind(difference)} {best.name}."
@@ -79,6 +81,13 @@ def _cold(result: Evaluation) -> Iterator[str]:
         ):
             if difference is not None and difference.value < 0:
                 yield f"With the last {line.shown} interactions shown: {_behind(difference)} {other}."
+    placed = {line.name: line for line in result.cold.new_items}
+    if placed and placed[SERVICE].share_among_candidates.value < placed[CHANCE].share_among_candidates.value:
+        own, other = placed[SERVICE].share_among_candidates, placed[CHANCE].share_among_candidates
+        yield (
+            f"New products: {own.value:.1%} of those bought are among the candidates, fewer than of as many products "
+            f"drawn at random ({other.value:.1%})."
+        )
     for stated in result.cold.stated:
         difference = stated.against_nothing
         if difference is not None and difference.value < 0:

@@ -64,14 +64,13 @@ def beyond_plot(result: Evaluation) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.5, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        for i, model in enumerate(sorted(result.models, key=lambda m: m.metrics["coverage"].value)):
-            x, y = model.metrics["coverage"].value, model.metrics["ndcg"].value
-            axes.plot(x, y, "o", color=_colour(model, result.best_peer))
-            axes.annotate(model.name, (x, y), textcoords="offset points", xytext=_beside(i), fontsize=8)
+        places = [(m.metrics["coverage"].value, m.metrics["ndcg"].value) for m in result.models]
+        _named_points(
+            axes, places, [m.name for m in result.models], [_colour(m, result.best_peer) for m in result.models]
+        )
         axes.set_xlabel("catalogue coverage: share of products in at least one slate")
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
-        axes.margins(x=0.12)
         return _svg(figure)
 
 
@@ -103,24 +102,37 @@ def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(7.5, 3.6), layout="constrained")
         axes = figure.add_subplot()
-        for i, point in enumerate(sorted(points, key=lambda p: p.margin_per_slate.value)):
-            towards_margin = point.name.startswith("margin")
-            colour = BEST_COLOUR if towards_margin else SERVICE_COLOUR
-            x, y = point.margin_per_slate.value, point.ndcg.value
-            axes.plot(x, y, "o", color=colour)
-            axes.annotate(point.name, (x, y), textcoords="offset points", xytext=_beside(i), fontsize=8)
+        places = [(p.margin_per_slate.value, p.ndcg.value) for p in points]
+        colours = [BEST_COLOUR if p.name.startswith("margin") else SERVICE_COLOUR for p in points]
+        _named_points(axes, places, [p.name for p in points], colours)
         axes.axhline(0.9 * points[0].ndcg.value, color=OTHER_COLOUR, linestyle=":", linewidth=1)
         axes.annotate("90% of relevance", (axes.get_xlim()[0], 0.9 * points[0].ndcg.value), fontsize=8, va="bottom")
         axes.set_xlabel("margin per slate of ten, currency units")
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
-        axes.margins(x=0.15)
         return _svg(figure)
 
 
-def _beside(i: int) -> tuple[int, int]:
-    """Where a label stands beside its point, in points: above and below in turn, so that neighbours don't overlap."""
-    return (4, 4) if i % 2 == 0 else (4, -11)
+def _named_points(
+    axes: Axes, places: Sequence[tuple[float, float]], names: Sequence[str], colours: Sequence[str]
+) -> None:
+    """Points with their names in a column beside the plot, in the points' order from the top, a line to each.
+
+    Names beside the points themselves lie on top of each other wherever recommenders are about as good.
+    """
+    ordered = sorted(range(len(places)), key=lambda i: -places[i][1])
+    for rank, i in enumerate(ordered):
+        axes.plot(*places[i], "o", color=colours[i])
+        axes.annotate(
+            names[i],
+            places[i],
+            xytext=(1.04, 0.97 - 0.94 * rank / max(1, len(ordered) - 1)),
+            textcoords="axes fraction",
+            fontsize=8,
+            color=colours[i],
+            va="center",
+            arrowprops={"arrowstyle": "-", "relpos": (0.0, 0.5), "color": colours[i], "linewidth": 0.5, "alpha": 0.6},
+        )
 
 
 def _series(axes: Axes, at: Sequence[float], estimates: Sequence[Estimate], colour: str, label: str) -> None:

@@ -90,7 +90,10 @@ def result() -> Evaluation:
                 ColdResult(1, "popular", about(0.03), None, None, about(-0.04)),
             ),
             stated=(StatedResult("interests", about(0.1), about(0.05), "as shoppers stated them"),),
-            new_items=(NewItemResult("Shelfwise", about(0.5), about(0.3)),),
+            new_items=(
+                NewItemResult("Shelfwise", about(0.05), about(0.3)),
+                NewItemResult("chance", about(0.06), about(0.2)),
+            ),
             new_items_held_out=4,
         ),
         tradeoff=(
@@ -129,6 +132,7 @@ def test_losses_are_found_without_being_told(result: Evaluation) -> None:
     assert [line for line in found if line.startswith("New shoppers (n=100): NDCG@10 0.0500, plain bestsellers 0.0800")]
     assert [line for line in found if line.startswith("With the last 1 interactions shown: 0.0200 (for certain")]
     assert [line for line in found if line.startswith("Mode shop as shipped keeps 75%")]
+    assert [line for line in found if line.startswith("New products: 5.0% of those bought are among the candidates")]
     assert not [line for line in found if "overall" in line or "popular" in line or "P@10" in line]
 
 
