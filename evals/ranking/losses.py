@@ -83,10 +83,10 @@ def _cold(result: Evaluation) -> Iterator[str]:
                 yield f"With the last {line.shown} interactions shown: {_behind(difference)} {other}."
     placed = {line.name: line for line in result.cold.new_items}
     if placed and placed[SERVICE].share_among_candidates.value < placed[CHANCE].share_among_candidates.value:
-        own, other = placed[SERVICE].share_among_candidates, placed[CHANCE].share_among_candidates
+        own, chance = placed[SERVICE].share_among_candidates, placed[CHANCE].share_among_candidates
         yield (
             f"New products: {own.value:.1%} of those bought are among the candidates, fewer than of as many products "
-            f"drawn at random ({other.value:.1%})."
+            f"drawn at random ({chance.value:.1%})."
         )
     for stated in result.cold.stated:
         difference = stated.against_nothing
