@@ -483,9 +483,9 @@ def test_a_short_answer_in_the_cache_is_asked_for_again_behind_a_longer_slate(as
     before = provider.status()["counts"]["requests"]
     short, longer = ask(work)
     assert (short.strategy, longer.strategy) == ("cache", "cache")
-    spoken = [sum(item.reason_source == "llm" for item in slate.items) for slate in (short, longer)]
-    assert spoken[0] <= 1 < spoken[1]
     assert provider.status()["counts"]["requests"] == before + 2
+    prompts = [request["body"]["messages"][-1]["content"] for request in provider.requests()[-2:]]
+    assert ["Give reasons for the first 1." in prompts[0], "Give reasons for the first 5." in prompts[1]] == [True] * 2
 
 
 def test_a_burst_beyond_the_places_is_told_as_overload(ask, provider) -> None:
