@@ -48,18 +48,20 @@ class Peer:
 def peers(*, quick: bool) -> Sequence[Peer]:
     """All peers. `quick`: only the first setting of each grid."""
     weights = ("binary", "log")
-    near = _grid(neighbours=(20, 10, 50, 200), weights=weights)
+    near = _grid(neighbours=(20, 10, 50, 200, 1000), weights=weights)
     found = [
         Peer(SHUFFLE, _fit_shuffle, ({},)),
         Peer(POPULAR, _fit_popular, ({},)),
         Peer("BPR", _fit_bpr, _grid(factors=(128, 64), regularisation=(0.01,), epochs=(100,)), folds_in=False),
-        Peer("BM25", _neighbours("bm25"), _grid(neighbours=(20, 50, 200, 400), b=(0.2, 0.8), weights=weights)),
+        Peer("BM25", _neighbours("bm25"), _grid(neighbours=(20, 50, 200, 1000), b=(0.2, 0.8), weights=weights)),
         Peer("cosine", _neighbours("cosine"), near),
         Peer("TF-IDF", _neighbours("tfidf"), near),
         Peer(
-            "ALS", _fit_als, _grid(regularisation=(10.0, 3.0, 30.0), alpha=(1.0, 3.0), weights=weights, factors=(128,))
+            "ALS",
+            _fit_als,
+            _grid(regularisation=(10.0, 1.0, 3.0, 30.0), alpha=(1.0, 0.5, 3.0), weights=weights, factors=(128,)),
         ),
-        Peer("EASE^R", _fit_ease, _grid(regularisation=(1000.0, 300.0, 3000.0), weights=weights)),
+        Peer("EASE^R", _fit_ease, _grid(regularisation=(1000.0, 100.0, 300.0, 3000.0), weights=weights)),
     ]
     return [Peer(p.name, p.fit, p.grid[:1], p.folds_in) for p in found] if quick else found
 
