@@ -155,12 +155,16 @@ class RecommendationService:
             return flight if isinstance(flight, ModelOrder) else ModelOrder("baseline", "no_model")
         return await self._parts.rerank.ordered(flight, deadline, work.query.limit)
 
-    def _flight(self, work: Work, deadline: Deadline) -> Flight | ModelOrder:
-        """The call for this request, started or joined; or the order without one."""
+    def _flight(self, work: Work, deadline: Deadline, *, anew: bool = False) -> Flight | ModelOrder:
+        """The call for this request, started or joined; or the order without one.
+
+        Args: anew: whatever the cache holds.
+        """
         stage = self._parts.rerank
         if stage is None or isinstance(work.plan, str):
             return ModelOrder("baseline", "no_model" if isinstance(work.plan, Plan) else work.plan)
-        if (landed := stage.cached(work.plan)) is not None and landed.strategy == "cache":
+        landed = None if anew else stage.cached(work.plan)
+        if landed is not None and landed.strategy == "cache":
             return landed  # answered while this request was finding its candidates
         flight = stage.take_off(
             work.plan,
@@ -174,9 +178,9 @@ class RecommendationService:
         return flight if isinstance(flight, Flight) else ModelOrder("baseline", flight, gate=work.plan.gate)
 
     async def _ask_again(self, query: Query) -> None:
-        """Fills the cache anew behind a stale answer."""
+        """Fills the cache anew behind an answer that is stale or too short."""
         work = await self._in_thread(self._begin, query, use_cache=False)
-        self._flight(work, Deadline.after_ms(0))
+        self._flight(work, Deadline.after_ms(0), anew=True)
 
     def _offered(self, work: Work, slate: Slate) -> Slate:
         """The slate, queued for writing; a cached answer that is stale or too short is asked for again behind it."""
