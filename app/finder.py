@@ -127,7 +127,7 @@ class Finder:
         context = context_rows(shelf, query)
         by_vector = self._searches.submit(self._by_vector, served, profile, query, context)
         by_words = None if query.text is None else self._searches.submit(self._by_words, served, query.text)
-        personal = personal_scores(shelf, profile)
+        personal = personal_scores(shelf, profile, now)
         around = context_scores(shelf, context)
         sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
         near, beside, content = _in_time(by_vector, "vector index") or (None, None, None)

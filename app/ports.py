@@ -22,7 +22,7 @@ from app.domain.imports import (
     StockChange,
     Written,
 )
-from app.domain.interactions import Consent, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.interactions import Consent, History, Interaction, InteractionLog, Preferences, Shopper
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import Slate
 
@@ -234,6 +234,18 @@ class BaselineModel(Protocol):
                  confidence, positive, shape (h,).
         Returns: source → shape (n_products,), scaled so that the best product of the source scores 1; a product
                  that the source can't score is 0. Empty for an empty history.
+        """
+        ...
+
+    @property
+    def learned_buckets(self) -> frozenset[str]:
+        """History buckets that the learned ensemble serves; empty where it was not measured to be better."""
+        ...
+
+    def ranked(self, history: History, now: float) -> NDArray[np.float32]:
+        """The score per product by which such a history is served, shape (n_products,), 0..1.
+
+        Args: history: everything the shopper did, `product` in model columns, nothing later than `now`.
         """
         ...
 

@@ -99,6 +99,24 @@ KINDS: tuple[EventKind, ...] = tuple(EventKind)
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """One shopper's interactions with products, column-wise, ordered by time. Every array has the shape (n,)."""
+
+    product: NDArray[np.int32]  # snapshot rows or model columns, as the one who asks for it says
+    kind: NDArray[np.int8]  # code into KINDS
+    timestamp: NDArray[np.float64]  # epoch seconds, UTC
+    order: NDArray[np.int32]  # code of the transaction, -1 where unknown
+
+    def __len__(self) -> int:
+        return len(self.product)
+
+
+NO_HISTORY = History(
+    np.empty(0, dtype=np.int32), np.empty(0, dtype=np.int8), np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int32)
+)
+
+
+@dataclass(frozen=True, slots=True)
 class InteractionLog:
     """All interactions with a product, column-wise, ordered by time. Every array has the shape (n_interactions,).
 

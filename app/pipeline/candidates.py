@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import BoolArray, IntArray
+from app.domain.interactions import History
 from app.domain.ranking import history_bucket
 from app.pipeline.profile import Profile
 from app.pipeline.seller_text import folded_words
@@ -54,12 +55,18 @@ class Candidates:
     match: FloatScores
 
 
-def personal_scores(shelf: Shelf, profile: Profile) -> FloatScores:
-    """The baseline's blended score of every product for this history, shape (n,).
+def personal_scores(shelf: Shelf, profile: Profile, now: float) -> FloatScores:
+    """The baseline's score of every product for this history at `now` (epoch seconds), shape (n,).
 
-    The weights are those that training chose for the history bucket; popularity and trend are part of the blend, so
-    that a shopper without history gets what is popular.
+    By the learned ensemble where training found it better for such a history, else by the blend with the weights that
+    training chose. Popularity and trend are part of both: a shopper without history gets what is popular.
     """
+    if shelf.model is not None and _is_learned(shelf, profile):
+        history = profile.history
+        columns = shelf.column_of_row[history.product]
+        known = columns >= 0
+        kept = History(columns[known], history.kind[known], history.timestamp[known], history.order[known])
+        return shelf.scores_by_row(shelf.model.ranked(kept, now))
     return _blended(shelf, profile.rows, profile.weights, history_bucket(profile.interactions))
 
 
@@ -139,7 +146,10 @@ def merge(
     bucket = history_bucket(profile.interactions)
     if content is not None:
         stated = profile.preferences.interests or profile.preferences.style_tags
-        weight = (STATED_WEIGHT if stated else CONTENT_WEIGHT)[bucket]
+        weight = np.full(len(rows), (STATED_WEIGHT if stated else CONTENT_WEIGHT)[bucket], dtype=np.float32)
+        if not stated and _is_learned(shelf, profile):
+            # The ensemble's order was measured without content; only what it does not know is placed by content.
+            weight[shelf.column_of_row[rows] >= 0] = 0.0
         match = (1.0 - weight) * match + weight * _similarity(shelf, rows, content)
     if query is None and (context is not None or beside is not None):
         # What is bought with it and what is like it, half and half; either alone where the other is unknown.
@@ -172,6 +182,10 @@ def widened(shelf: Shelf, personal: FloatScores, eligible: BoolArray, size: int 
     scores = np.where(eligible, personal + np.float32(1e-6) * (1.0 + shelf.popularity), np.float32(0.0))
     rows = top_rows(scores, size)
     return Retrieved(rows, scores[rows])
+
+
+def _is_learned(shelf: Shelf, profile: Profile) -> bool:
+    return shelf.model is not None and history_bucket(profile.interactions) in shelf.model.learned_buckets
 
 
 def _blended(shelf: Shelf, rows: IntArray, weights: FloatScores, bucket: str) -> FloatScores:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import IntArray, Snapshot
-from app.domain.interactions import KINDS, EventKind, Interaction, Preferences, Shopper, Signal
+from app.domain.interactions import KINDS, NO_HISTORY, EventKind, History, Interaction, Preferences, Shopper, Signal
 from app.pipeline.decay import decayed_weights
 from app.pipeline.evidence_facts import Affinity
 
@@ -28,6 +28,7 @@ class Profile:
     weights: NDArray[np.float32] = field(default_factory=lambda: _NO_WEIGHTS)  # same order, positive
     strongest: Mapping[int, EventKind] = field(default_factory=dict)  # row → kind of its weightiest interaction
     interactions: int = 0  # number of interactions that speak for a product
+    history: History = NO_HISTORY  # every interaction with a product of the snapshot, by row
     owned: Mapping[int, float] = field(default_factory=dict)  # row → epoch seconds of the last purchase kept
     dismissed: IntArray = field(default_factory=lambda: _NO_ROWS)
     categories: Mapping[str, Affinity] = field(default_factory=dict)
@@ -85,6 +86,7 @@ def build_profile(
         weights=total[order],
         strongest={row: kind for row, (_, kind) in strongest.items()},
         interactions=len(speaking),
+        history=_history(seen, rows, kinds, times),
         owned=_owned(seen),
         dismissed=_dismissed(seen),
         categories=_affinities(speaking, snapshot.category, snapshot.categories),
@@ -107,6 +109,22 @@ def allowed_ids(
             return None, None, session_id
         case "full":
             return shopper.user_id, anonymous_id, session_id
+
+
+def _history(
+    seen: Sequence[tuple[Interaction, int]],
+    rows: IntArray,
+    kinds: NDArray[np.int8],
+    times: NDArray[np.float64],
+) -> History:
+    codes: dict[str, int] = {}
+    orders = np.fromiter(
+        (-1 if i.transaction_id is None else codes.setdefault(i.transaction_id, len(codes)) for i, _ in seen),
+        dtype=np.int32,
+        count=len(seen),
+    )
+    by_time = np.argsort(times, kind="stable")
+    return History(rows[by_time], kinds[by_time], times[by_time], orders[by_time])
 
 
 def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:

@@ -22,7 +22,11 @@ from pydantic import ValidationError
 
 from app.adapters.baseline.copurchase import Copurchase
 from app.adapters.baseline.ease import Ease
+from app.adapters.baseline.ensemble import Ensemble
 from app.adapters.baseline.factors import Factors
+from app.adapters.baseline.facts import FACTS, ItemFacts
+from app.adapters.baseline.features import FEATURES
+from app.adapters.baseline.forest import Forest
 from app.adapters.baseline.manifest import FORMAT, FileEntry, Manifest
 from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.neighbours import Neighbours
@@ -35,6 +39,7 @@ KEPT_VERSIONS = 3
 _POINTER = "current"
 _MANIFEST = "manifest.json"
 _PRODUCTS = "product_ids.json"
+_FOREST = "forest.onnx"
 _TEMPORARY = ".writing-"
 
 
@@ -49,6 +54,7 @@ class Trained:
     product_ids: tuple[str, ...]
     sources: Sources
     copurchase: Copurchase
+    ensemble: Ensemble | None = None
 
 
 def write_version(models_dir: Path, trained: Trained, manifest: Manifest, stamp: str) -> Manifest:
@@ -65,6 +71,8 @@ def write_version(models_dir: Path, trained: Trained, manifest: Manifest, stamp:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
+        if trained.ensemble is not None:
+            _write_durably(folder / _FOREST, trained.ensemble.forest.graph)
         _write_durably(folder / _PRODUCTS, orjson.dumps(list(trained.product_ids)))
         files = {p.name: FileEntry(size=p.stat().st_size, sha256=_sha256(p)) for p in sorted(folder.iterdir())}
         draft = manifest.model_copy(update={"version": "", "files": files})
@@ -157,6 +165,9 @@ def _arrays(trained: Trained) -> Mapping[str, NDArray[np.generic]]:
     if sources.als is not None:
         arrays["als_items.npy"] = sources.als.items
         arrays["als_gram.npy"] = sources.als.gram
+    if trained.ensemble is not None:
+        arrays["fact_table.npy"] = trained.ensemble.facts.table
+        arrays["ready_columns.npy"] = trained.ensemble.facts.ready
     return arrays
 
 
@@ -193,6 +204,13 @@ def _open(folder: Path, fell_back_from: str | None) -> BlendedBaseline:
         copurchase = Copurchase(
             loaded["copurchase_columns.npy"], loaded["copurchase_orders.npy"], loaded["copurchase_lift.npy"]
         )
+        ensemble = None
+        if _FOREST in manifest.files:
+            facts = ItemFacts(loaded["fact_table.npy"], np.asarray(loaded["ready_columns.npy"]))
+            forest = Forest((folder / _FOREST).read_bytes())
+            if (forest.n_features, facts.table.shape[1]) != (len(FEATURES), len(FACTS)):
+                raise _Damaged(f"{_FOREST} was learned on other features than this version computes")
+            ensemble = Ensemble(forest, facts, frozenset(manifest.ensemble.buckets))
     except (KeyError, ValueError, OSError) as error:
         raise _Damaged(f"{type(error).__name__}: {error}") from error
     return BlendedBaseline(
@@ -200,6 +218,7 @@ def _open(folder: Path, fell_back_from: str | None) -> BlendedBaseline:
         product_ids=product_ids,
         sources=sources,
         copurchase=copurchase,
+        ensemble=ensemble,
         fell_back_from=fell_back_from,
     )
 

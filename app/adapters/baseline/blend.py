@@ -62,8 +62,19 @@ def blended(
     sources: Sources, blend: Blend, columns: IntArray, weights: NDArray[np.float32], interactions: int
 ) -> NDArray[np.float32]:
     """Σ weight · score with the weights of the bucket that `interactions` falls into."""
-    line = blend[history_bucket(interactions)]
-    return np.array([line.get(s, 0.0) for s in SOURCES], dtype=np.float32) @ all_scores(sources, columns, weights)
+    return weighed(sources, blend[history_bucket(interactions)], sources.personal(columns, weights))
+
+
+def weighed(
+    sources: Sources, line: Mapping[str, float], personal: Mapping[str, NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """Σ weight · score of one line of a blend, from `Sources.personal`'s scores; shape (n_products,)."""
+    impersonal = {"popularity": sources.popularity, "trend": sources.trend}
+    total = np.zeros(len(sources.popularity), dtype=np.float32)
+    for name, scores in {**personal, **impersonal}.items():
+        if line.get(name, 0.0) > 0.0:
+            total += np.float32(line[name]) * scores
+    return total
 
 
 @dataclass(frozen=True, slots=True)

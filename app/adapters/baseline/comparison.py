@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.baseline.blend import Blend, blended
+from app.adapters.baseline.blend import Blend
+from app.adapters.baseline.ensemble import Ensemble, Ranker
+from app.adapters.baseline.facts import fit_facts
 from app.adapters.baseline.manifest import DataWindow
-from app.adapters.baseline.matrix import Signals, histories
+from app.adapters.baseline.matrix import Signals
 from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.ndcg import interval
 from app.adapters.baseline.parameters import Parameters
-from app.adapters.baseline.sources import Sources, fit_sources, foldable
-from app.adapters.baseline.validation import Scorer, Slice, make_slice, ndcg_by_actor
-from app.domain.catalog import FloatArray, IntArray
-from app.domain.interactions import InteractionLog
+from app.adapters.baseline.sources import Sources, fit_sources
+from app.adapters.baseline.validation import Slice, make_slice, ndcg_of_ranker
+from app.domain.catalog import FloatArray
+from app.domain.interactions import History, InteractionLog
 from app.ports import Progress
 
 ENOUGH_UNSEEN_ACTORS = 100
@@ -34,6 +37,7 @@ class Candidate:
     parameters: Parameters
     blend: Blend
     sources: Sources
+    ensemble: Ensemble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Comparison:
 
     method: as_served = the current artefact itself, which ends before the slice; unseen = the artefact itself on what
     came after its data, against the new parameters fitted up to there; refitted = the current model's parameters and
-    blend, fitted on the same data as the new ones.
+    blend, fitted on the same data as the new ones, both without an ensemble.
     """
 
     method: Literal["as_served", "unseen", "refitted"]
@@ -74,21 +78,23 @@ def compare(
     seen_until = current.manifest.window.last
     if seen_until is None or seen_until < part.start:
         new = _score(candidate, part, signals, progress)
-        return _paired("as_served", new, _score_served(current, log, part, signals, progress), seed)
+        return _paired("as_served", new, _score_served(current, log, part, progress), seed)
     unseen = make_slice(log, float(np.nextafter(seen_until, np.inf)), part.end, signals, seed)
     if unseen.n_novel >= ENOUGH_UNSEEN_ACTORS:
         refitted = Candidate(
             candidate.parameters,
             candidate.blend,
             fit_sources(unseen.before, unseen.start, signals, candidate.parameters, seed=seed, progress=progress),
+            _refreshed(candidate.ensemble, unseen, signals),
         )
         new = _score(refitted, unseen, signals, progress)
-        return _paired("unseen", new, _score_served(current, log, unseen, signals, progress), seed)
+        return _paired("unseen", new, _score_served(current, log, unseen, progress), seed)
     parameters = current.manifest.parameters
     sources = candidate.sources
     if parameters != candidate.parameters:
         sources = fit_sources(part.before, part.start, signals, parameters, seed=seed, progress=progress)
-    new = _score(candidate, part, signals, progress)
+    # The current trees have learned from this slice, so both are compared without: trees are learned anew every time.
+    new = _score(replace(candidate, ensemble=None), part, signals, progress)
     old = _score(Candidate(parameters, current.blend, sources), part, signals, progress)
     return _paired("refitted", new, old, seed)
 
@@ -105,34 +111,35 @@ def shrunk(new: DataWindow, current: DataWindow) -> str | None:
 
 
 def _score(candidate: Candidate, part: Slice, signals: Signals, progress: Progress) -> FloatArray:
-    def scorer(columns: IntArray, weights: NDArray[np.float32], interactions: int) -> NDArray[np.float32]:
-        return blended(candidate.sources, candidate.blend, columns, weights, interactions)
-
-    folded = foldable(part.before, part.start, signals, candidate.parameters)
-    return ndcg_by_actor(scorer, part, folded, "compare: new", progress)
+    scale = candidate.parameters.half_life_scale
+    ranker = Ranker(candidate.sources, candidate.blend, signals, scale, candidate.ensemble)
+    return ndcg_of_ranker(ranker.score, part, "compare: new", progress)
 
 
-def _score_served(
-    current: BlendedBaseline, log: InteractionLog, part: Slice, signals: Signals, progress: Progress
-) -> FloatArray:
-    parameters = current.manifest.parameters
-    folded = histories(part.before, part.start, signals, current.half_life_scale, parameters.max_products_per_actor)
-    return ndcg_by_actor(_as_served(current, log.product_ids), part, folded, "compare: current", progress)
+def _refreshed(ensemble: Ensemble | None, part: Slice, signals: Signals) -> Ensemble | None:
+    """The same trees with the facts at a slice's start."""
+    return None if ensemble is None else replace(ensemble, facts=fit_facts(part.before, part.start, signals))
 
 
-def _as_served(model: BlendedBaseline, product_ids: tuple[str, ...]) -> Scorer:
+def _score_served(current: BlendedBaseline, log: InteractionLog, part: Slice, progress: Progress) -> FloatArray:
+    return ndcg_of_ranker(_as_served(current, log.product_ids), part, "compare: current", progress)
+
+
+def _as_served(model: BlendedBaseline, product_ids: tuple[str, ...]) -> Callable[[History, float], NDArray[np.float32]]:
     """The model behind the columns of another log; products that it does not know score 0."""
     column_of = model.columns_of(product_ids)
     known = column_of >= 0
 
-    def scorer(columns: IntArray, weights: NDArray[np.float32], interactions: int) -> NDArray[np.float32]:
-        usable = known[columns]
-        scores = model.blended(column_of[columns[usable]], weights[usable], interactions)
+    def score(history: History, now: float) -> NDArray[np.float32]:
+        usable = known[history.product]
+        own = History(
+            column_of[history.product[usable]], history.kind[usable], history.timestamp[usable], history.order[usable]
+        )
         result = np.zeros(len(product_ids), dtype=np.float32)
-        result[known] = scores[column_of[known]]
+        result[known] = model.ranked(own, now)[column_of[known]]
         return result
 
-    return scorer
+    return score
 
 
 def _paired(

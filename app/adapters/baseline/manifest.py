@@ -39,6 +39,22 @@ class Quality(_Frozen):
     by_bucket: dict[str, tuple[int, float]] = {}  # history bucket → actors, blend
 
 
+class Verdict(_Frozen):
+    """How the learned ensemble did against the blend on the validation slice; None where nothing was measured.
+
+    Every figure is a mean NDCG@10 over the same shoppers; the trees have not seen the slice, the blend has.
+    """
+
+    reason: str = ""
+    actors: int = 0  # with a novel relevant product
+    novel: float | None = None
+    blend_novel: float | None = None
+    interval: tuple[float, float] | None = None  # 95% bootstrap of the mean paired difference (novel)
+    anything: float | None = None  # nothing excluded
+    blend_anything: float | None = None
+    buckets: tuple[str, ...] = ()  # history buckets that the ensemble serves; empty = the blend serves all
+
+
 class FileEntry(_Frozen):
     """Size and hash of one file."""
 
@@ -59,4 +75,6 @@ class Manifest(_Frozen):
     unit: float  # weight of the strongest signal
     blend: dict[str, dict[str, float]]
     quality: Quality
+    signals: dict[str, tuple[float, float]] = {}  # kind → weight, half-life in days: what histories are weighed by
+    ensemble: Verdict = Verdict(reason="not trained")
     files: dict[str, FileEntry]

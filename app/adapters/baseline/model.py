@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from app.adapters.baseline.blend import Blend, blended
 from app.adapters.baseline.copurchase import Copurchase
+from app.adapters.baseline.ensemble import Ensemble, Ranker
 from app.adapters.baseline.manifest import Manifest
 from app.adapters.baseline.sources import Sources
 from app.domain.catalog import IntArray
+from app.domain.interactions import EventKind, History, Signal
 
 
 class BlendedBaseline:
@@ -24,6 +26,7 @@ class BlendedBaseline:
         product_ids: tuple[str, ...],
         sources: Sources,
         copurchase: Copurchase,
+        ensemble: Ensemble | None = None,
         fell_back_from: str | None = None,
     ) -> None:
         self.manifest = manifest
@@ -34,6 +37,8 @@ class BlendedBaseline:
         self.fell_back_from = fell_back_from  # the damaged version that this one stands in for
         self._sources = sources
         self._copurchase = copurchase
+        self._signals = {EventKind(kind): Signal(*line) for kind, line in manifest.signals.items()}
+        self._ranker = Ranker(sources, manifest.blend, self._signals, self.half_life_scale, ensemble)
         self._column_of = {product: column for column, product in enumerate(product_ids)}
 
     @property
@@ -64,6 +69,19 @@ class BlendedBaseline:
     def blended(self, columns: IntArray, weights: NDArray[np.float32], interactions: int) -> NDArray[np.float32]:
         """The blend of all sources as validation measures it; shape (n_products,)."""
         return blended(self._sources, self.blend, columns, weights, interactions)
+
+    @property
+    def learned_buckets(self) -> frozenset[str]:
+        """History buckets that the learned ensemble serves; the blend serves the others."""
+        ensemble = self._ranker.ensemble
+        return frozenset() if ensemble is None else ensemble.buckets
+
+    def ranked(self, history: History, now: float) -> NDArray[np.float32]:
+        """What orders products for this history, the ensemble or the blend; shape (n_products,), 0..1.
+
+        Args:    history: `product` holds model columns; now: epoch seconds, nothing in the history is later.
+        """
+        return self._ranker.score(history, now)
 
     def bought_with(self, column: int, k: int) -> Sequence[tuple[int, int, float]]:
         """(column, orders in common, lift) of at most k (up to 20) products most bought with one, best first."""

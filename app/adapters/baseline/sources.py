@@ -53,6 +53,10 @@ class Sources:
                  are not finite and positive are ignored.
         Returns: the trained personal sources; empty for an empty history.
         """
+        return {name: best_is_one(scores) for name, scores in self.raw(columns, weights).items()}
+
+    def raw(self, columns: IntArray, weights: NDArray[np.float32]) -> Mapping[str, NDArray[np.float32]]:
+        """Source → scores as the source gives them, shape (n_products,), finite; arguments as for `personal`."""
         usable = np.isfinite(weights) & (weights > 0)
         if not usable.any():
             return {}
@@ -62,7 +66,10 @@ class Sources:
         found: dict[str, NDArray[np.float32]] = {}
         for name, source in (("ease", self.ease), ("item_item", self.item_item), ("als", self.als)):
             if source is not None:
-                found[name] = best_is_one(source.score(columns, values))
+                scores = source.score(columns, values)
+                if not np.isfinite(scores).all():
+                    scores = np.nan_to_num(scores, nan=0.0, posinf=0.0, neginf=0.0)
+                found[name] = scores
         return found
 
 

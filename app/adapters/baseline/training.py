@@ -18,7 +18,10 @@ from app.adapters.baseline.artefact import Trained, load_current, publish, write
 from app.adapters.baseline.blend import Blend, Pools, available_sources, blended, fit_blend, make_pools, prior_blend
 from app.adapters.baseline.comparison import Candidate, Comparison, compare, shrunk
 from app.adapters.baseline.copurchase import fit_copurchase
-from app.adapters.baseline.manifest import DataWindow, Manifest, Quality
+from app.adapters.baseline.ensemble import Ensemble
+from app.adapters.baseline.facts import fit_facts
+from app.adapters.baseline.learning import Learned, learn
+from app.adapters.baseline.manifest import DataWindow, Manifest, Quality, Verdict
 from app.adapters.baseline.matrix import Histories, rows_between, strongest
 from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.ndcg import interval
@@ -26,6 +29,7 @@ from app.adapters.baseline.parameters import SOURCES, Parameters
 from app.adapters.baseline.sources import Sources, fit_sources, foldable
 from app.adapters.baseline.tuning import choose_popularity, choose_scale, tuned
 from app.adapters.baseline.validation import Slice, choose_slice, mean, ndcg_by_actor
+from app.domain.catalog import FloatArray
 from app.domain.errors import ModelUnavailable
 from app.domain.interactions import EventKind, InteractionLog, Signal
 from app.domain.ranking import HISTORY_BUCKETS
@@ -44,6 +48,7 @@ class TrainReport:
     comparison: Comparison | None  # None: no current model, or nobody to compare on
     parameters: Parameters
     blend: Blend
+    ensemble: Verdict
     window: DataWindow
     seconds: float
 
@@ -55,6 +60,15 @@ class TrainReport:
     @property
     def message(self) -> str:
         """One paragraph for a person: what happened, with figures, and what to do."""
+        return " ".join(filter(None, (self._published(), self._ordered_by())))
+
+    def _ordered_by(self) -> str:
+        e = self.ensemble
+        if not e.buckets or e.novel is None or e.blend_novel is None:
+            return ""
+        return f"A learned ensemble orders products: NDCG@10 {e.novel:.4f}, the blend {e.blend_novel:.4f}."
+
+    def _published(self) -> str:
         reasons = "; ".join(self.kept_back)
         if self.version is None:
             return f"Kept back: {reasons}. The current model stays. Publish it anyway with `shelfwise train --force`."
@@ -83,7 +97,8 @@ def train(
     """Trains, validates and publishes a baseline model, unless it is worse than the current one.
 
     Without tuning the parameters of the current model are used again; where there is none, the defaults, with the
-    half-life scale picked from four. Blend weights and the half-life of popularity are fitted every time. Works for
+    half-life scale picked from four. Blend weights, the half-life of popularity and the learned ensemble are fitted
+    every time; the ensemble serves where it is measurably better than the blend (docs/decisions/007). Works for
     any log: what is too small to train a source on gets a model with fewer sources, at least popularity.
 
     Args:    log: ordered by time; interactions later than `now` are left out. now: epoch seconds, the only clock
@@ -129,6 +144,7 @@ def _train(
     problems = []
     comparison = None
     part = choose_slice(log, signals, seed, validation_start)
+    learned = Learned(Verdict(reason="too few interactions to measure"), None, None)
     if part is None:
         quality, blend = Quality(), None
     else:
@@ -141,9 +157,11 @@ def _train(
         fitted = fit_sources(part.before, part.start, signals, parameters, seed=seed, progress=progress)
         pools = make_pools(fitted, part, folded, progress)
         blend = fit_blend(pools, available_sources(fitted), seed, progress)
-        quality = _quality(fitted, blend, part, folded, pools=pools, seed=seed, progress=progress)
+        quality, blend_ndcg = _quality(fitted, blend, part, folded, pools=pools, seed=seed, progress=progress)
+        del pools
+        learned = learn(log, part, fitted, blend_ndcg, signals, parameters, seed=seed, progress=progress)
         if current is not None:
-            candidate = Candidate(parameters, blend, fitted)
+            candidate = Candidate(parameters, blend, fitted, learned.blind)
             comparison = compare(log, part, candidate, current, signals, seed=seed, progress=progress)
             if comparison.worse:
                 problems.append(_loss(comparison, current.version))
@@ -155,7 +173,10 @@ def _train(
         sources = fit_sources(log, now, signals, parameters, seed=seed, progress=progress)
         if blend is None:
             blend = prior_blend(available_sources(sources))
-        trained = Trained(log.product_ids, sources, fit_copurchase(log, progress))
+        ensemble = None
+        if learned.forest is not None:
+            ensemble = Ensemble(learned.forest, fit_facts(log, now, signals), frozenset(learned.verdict.buckets))
+        trained = Trained(log.product_ids, sources, fit_copurchase(log, progress), ensemble)
         moment = datetime.fromtimestamp(now, UTC)
         manifest = Manifest(
             version="",
@@ -167,6 +188,8 @@ def _train(
             unit=strongest(signals),
             blend={bucket: dict(line) for bucket, line in blend.items()},
             quality=quality,
+            signals={kind.value: (s.weight, s.half_life_days) for kind, s in signals.items()},
+            ensemble=learned.verdict,
             files={},
         )
         progress("write model", 0, None)
@@ -179,6 +202,7 @@ def _train(
         comparison=comparison,
         parameters=parameters,
         blend=blend if blend is not None else {},
+        ensemble=learned.verdict,
         window=window,
         seconds=time.monotonic() - started,
     )
@@ -211,7 +235,8 @@ def _quality(
     pools: Pools,
     seed: int,
     progress: Progress,
-) -> Quality:
+) -> tuple[Quality, tuple[FloatArray, FloatArray]]:
+    """The figures of the blend and its controls, and the blend's NDCG@10 of each actor, novel and anything."""
     by_actor = ndcg_by_actor(
         lambda c, w, n: blended(fitted, blend, c, w, n), part, folded, "validation: blend", progress
     )
@@ -229,7 +254,7 @@ def _quality(
     )
     novel = {"blend": mean(by_actor), "popular": mean(popular), "shuffle": mean(shuffle)}
     novel |= {name: float(pools.by_source[:, i].mean()) for i, name in enumerate(SOURCES) if len(pools.by_source)}
-    return Quality(
+    quality = Quality(
         start=part.start,
         end=part.end,
         actors=len(scored),
@@ -243,6 +268,7 @@ def _quality(
             if (members := pools.bucket == code).any()
         },
     )
+    return quality, (by_actor, anything)
 
 
 def _known(value: float) -> float | None:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from app.adapters.baseline.matrix import Histories, Signals, rows_between
 from app.adapters.baseline.ndcg import K, ndcg_of_top, top_columns
+from app.adapters.baseline.pasts import Pasts
 from app.domain.catalog import FloatArray, IntArray
-from app.domain.interactions import KINDS, EventKind, InteractionLog
+from app.domain.interactions import KINDS, EventKind, History, InteractionLog
 from app.pipeline.decay import DAY_S
 from app.ports import Progress
 
@@ -127,6 +128,24 @@ def ndcg_by_actor(
         if novel:
             scores = scores.copy()
             scores[row(part.owned, i)] = -np.inf
+        result[i] = ndcg_of_top(top_columns(scores, K), relevant)
+    return result
+
+
+def ndcg_of_ranker(
+    score: Callable[[History, float], NDArray[np.float32]], part: Slice, label: str, progress: Progress
+) -> FloatArray:
+    """NDCG@10 (novel) of each actor, as `ndcg_by_actor`, for what scores a whole history at a time: part.start."""
+    pasts = Pasts(part.before)
+    result = np.full(len(part), np.nan)
+    for i, actor in enumerate(part.actors.tolist()):
+        if i % 50 == 0:
+            progress(label, i, len(part))
+        relevant = row(part.novel, i)
+        if len(relevant) == 0:
+            continue
+        scores = score(pasts.of(actor), part.start).copy()
+        scores[row(part.owned, i)] = -np.inf
         result[i] = ndcg_of_top(top_columns(scores, K), relevant)
     return result
 

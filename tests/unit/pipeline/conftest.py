@@ -50,6 +50,12 @@ class HandModel:
         np.add.at(scores, (columns + 1) % n, weights)
         return {"ease": scores / scores.max()}
 
+    learned_buckets: frozenset[str] = frozenset()
+
+    def ranked(self, history, now):
+        """Later products are better."""
+        return np.linspace(0.0, 1.0, len(self.product_ids), dtype=np.float32)
+
     def bought_with(self, column, k):
         """The next two products, the nearer one with the higher lift."""
         n = len(self.product_ids)

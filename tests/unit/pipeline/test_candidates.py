@@ -35,20 +35,20 @@ def _ids(shelf, rows) -> list[str]:
 
 def test_scores_land_on_the_right_rows(shelf) -> None:
     """Model columns are rearranged to catalogue rows; products that the model does not know score 0."""
-    scores = personal_scores(shelf, _liking(shelf, "pan"))
+    scores = personal_scores(shelf, _liking(shelf, "pan"), 0.0)
     assert _ids(shelf, [int(np.argmax(scores))]) == ["pot"]
     assert scores[shelf.snapshot.row_of["ball"]] == 0.0
 
 
 def test_a_shopper_without_history_gets_what_is_popular(shelf) -> None:
     """The blend of bucket "0" orders by popularity and trend."""
-    assert _ids(shelf, top_rows(personal_scores(shelf, Profile()), 2)) == ["pan", "pot"]
+    assert _ids(shelf, top_rows(personal_scores(shelf, Profile(), 0.0), 2)) == ["pan", "pot"]
 
 
 def test_no_model_still_gives_scores(snapshot, vectors) -> None:
     """Without a trained model nothing is personal and nothing fails."""
     shelf = build_shelf(snapshot, None, vectors)
-    assert personal_scores(shelf, _liking(shelf, "pan")).tolist() == [0.0] * len(snapshot)
+    assert personal_scores(shelf, _liking(shelf, "pan"), 0.0).tolist() == [0.0] * len(snapshot)
     assert context_scores(shelf, shelf.snapshot.rows(["pan"])) is None
     assert len(bought_with(shelf, [0]).rows) == 0
 
@@ -84,7 +84,7 @@ def test_a_query_limits_the_pool_to_what_it_retrieved(shelf) -> None:
         shelf,
         {"popular": Retrieved(shelf.popular_rows, shelf.popularity[shelf.popular_rows])},
         profile=Profile(),
-        personal=personal_scores(shelf, Profile()),
+        personal=personal_scores(shelf, Profile(), 0.0),
         context=None,
         content=None,
         query=found,
@@ -97,7 +97,7 @@ def test_the_page_outweighs_the_history(shelf) -> None:
     """On a product page the product's neighbours come before the shopper's."""
     profile = _liking(shelf, "pot")  # likes the knife next
     around = context_scores(shelf, shelf.snapshot.rows(["knife"]))  # the lamp comes next
-    personal = personal_scores(shelf, profile)
+    personal = personal_scores(shelf, profile, 0.0)
     sources = behaviour_sources(
         shelf, profile, personal=personal, context=shelf.snapshot.rows(["knife"]), around=around
     )
@@ -108,7 +108,7 @@ def test_the_page_outweighs_the_history(shelf) -> None:
 def test_pool_holds_no_product_twice(shelf) -> None:
     """Sources overlap; the pool does not."""
     profile = _liking(shelf, "pan")
-    personal = personal_scores(shelf, profile)
+    personal = personal_scores(shelf, profile, 0.0)
     sources = behaviour_sources(shelf, profile, personal=personal, context=np.empty(0, dtype=np.int32), around=None)
     pool = merge(shelf, sources, profile=profile, personal=personal, context=None, content=None, query=None)
     assert len(set(pool.rows.tolist())) == len(pool.rows) == len(pool.match)
@@ -118,7 +118,7 @@ def test_widening_finds_every_eligible_product(shelf) -> None:
     """When the rules emptied the pool, exact search returns eligible products only, however low they score."""
     eligible = np.zeros(len(shelf.snapshot), dtype=np.bool_)
     eligible[shelf.snapshot.rows(["ball", "lamp"])] = True
-    found = widened(shelf, personal_scores(shelf, Profile()), eligible)
+    found = widened(shelf, personal_scores(shelf, Profile(), 0.0), eligible)
     assert _ids(shelf, found.rows) == ["lamp", "ball"]
 
 
