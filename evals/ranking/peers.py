@@ -61,7 +61,7 @@ def peers(*, quick: bool) -> Sequence[Peer]:
             _fit_als,
             _grid(regularisation=(10.0, 1.0, 3.0, 30.0), alpha=(1.0, 0.5, 3.0), weights=weights, factors=(128,)),
         ),
-        Peer("EASE^R", _fit_ease, _grid(regularisation=(1000.0, 100.0, 300.0, 3000.0), weights=weights)),
+        Peer("EASE^R", _fit_ease, _grid(regularisation=(1000.0, 3.0, 10.0, 100.0, 300.0), weights=weights)),
     ]
     return [Peer(p.name, p.fit, p.grid[:1], p.folds_in) for p in found] if quick else found
 
