@@ -492,7 +492,7 @@ def test_a_burst_beyond_the_places_is_told_as_overload(ask, provider) -> None:
     """Requests that reserve at the same time can't all start: those without a place pay nothing and say why."""
 
     async def work(application: Application) -> tuple[list[Slate], list[str], float]:
-        queries = [Query(user_id=user) for user in ("gamer", "student", "cook", "runner")]
+        queries = [Query(user_id="gamer", placement=place) for place in ("home", "cart", "search", "email")]
         deadline = Deadline.after_ms(PATIENT_MS)
         slates = await asyncio.gather(*(application.service.recommend(query, deadline) for query in queries))
         await settled(application)
