@@ -15,8 +15,9 @@ from typing import Literal
 from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence
-from app.pipeline import proof_claims, proof_comparisons, proof_deeds, proof_wishes
+from app.pipeline import proof_claims, proof_comparisons, proof_deeds, proof_places, proof_wishes
 from app.pipeline.proof_facts import Backing, OwnWords, backing_of, own_words
+from app.pipeline.proof_kinship import wrong_kinship
 from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_names import NameMarks
 from app.pipeline.proof_numbers import mentions
@@ -140,7 +141,7 @@ class _Check:
         )
         if relation:
             self._fail("unbacked_claim", relation)
-        kinship = proof_deeds.wrong_kinship(self.tokens, self.backing, self.named, self.own.trusted)
+        kinship = wrong_kinship(self.tokens, self.backing, self.named, self.own)
         if kinship:
             self._fail("wrong_name", kinship)
         people = misattributed(self.tokens, self.named)
@@ -152,6 +153,9 @@ class _Check:
         wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.config)
         if wish:
             self._fail("wrong_wish", wish)
+        place = proof_places.wrong_place(self.tokens, self.backing, self.own)
+        if place:
+            self._fail("wrong_wish", place)
         if not self.used and not self.telling:
             self._fail("no_item_fact", self.text[:40])
 
@@ -321,7 +325,7 @@ class _Check:
     def _told_otherwise(self, i: int) -> bool:
         """Words that only their place makes sayable: praise of a rating, a crowd of raters, the shopper's own words."""
         place, wished = self._place(i), self.backing.wished.get(self.tokens[i].word, "")
-        if wished and proof_wishes.framed(self.tokens, i, self.backing, self.own):
+        if wished and proof_wishes.framed(self.tokens, i, self.backing):
             return True
         if gathered := crowd(place):
             self.used.add(gathered)

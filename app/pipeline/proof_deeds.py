@@ -95,21 +95,6 @@ def _object(i: int, j: int, tokens: Sequence[Token], named: Sequence[int]) -> in
     return before
 
 
-def wrong_kinship(
-    tokens: Sequence[Token], backing: Backing, named: Sequence[int], own_names: frozenset[tuple[str, ...]]
-) -> str:
-    """ "same brand" said of a named product that is of another brand; "" when it is right or not said."""
-    for i, token in enumerate(tokens[:-1]):
-        if token.text != "same" or tokens[i + 1].text not in ("brand", "maker", "label"):
-            continue
-        kin = {n.words for n in backing.names if n.fact_id == backing.kinds.get("same_brand")}
-        near = (k for k in (*range(i + 2, min(i + 10, len(tokens))), *range(i - 1, -1, -1)) if named[k])
-        name = next((n for k in near if (n := backing.names[named[k] - 1]).deed is not None), None)
-        if name is not None and name.words not in kin and not any(name.words[: len(o)] == o for o in own_names):
-            return "same brand"
-    return ""
-
-
 def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[object], named: Sequence[int]) -> str:
     """A word that says this goes with something when no cited orders say so; "" when there is none."""
     for i, token in enumerate(tokens[:-1]):

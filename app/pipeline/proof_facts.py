@@ -32,9 +32,13 @@ Unit = Literal[
     "portion",
 ]
 Deed = Literal["bought", "viewed", "saved", "cart", "page"]
+Field = Literal["name", "brand", "category", "tag", "details", "size"]
 
 _DID: Mapping[str, Deed] = {"bought": "bought", "looked at": "viewed", "saved": "saved", "put in your cart": "cart"}
 _PROFILE_DEEDS: Mapping[str, Deed] = {"bought": "bought", "viewed": "viewed", "cart": "cart", "page": "page"}
+_PIECES = frozenset({"piece", "bag", "pc", "pcs", "pack", "tablet", "capsule", "sheet"})
+_PACKED = frozenset({("set", "of"), ("pack", "of"), ("box", "of")})
+_COUNTING = frozenset({"count", "pieces", "piece_count", "quantity", "pack_size"})
 _AFFIRMED = frozenset({"yes", "true"})
 _DENIED = frozenset({"no", "none", "false", "not"})
 
@@ -73,6 +77,11 @@ class OwnWords:
         tuple[str, frozenset[str]], ...
     ]  # figure of an attribute, words of its name: ("60", {battery, hour})
     trusted: frozenset[tuple[str, ...]]  # name and brand: the only fields whose claims may be repeated whole
+    places: Mapping[Field, frozenset[str]]  # words by the field that holds them
+    named: tuple[str, ...] = ()  # words of the name, in order
+    brand: tuple[str, ...] = ()  # words of the brand, in order
+    vague: frozenset[str] = frozenset()  # words of a category for several things ("Coffee & Tea") and of nothing else
+    counts: frozenset[str] = frozenset()  # figures that say how many pieces the item is
 
 
 @dataclass(slots=True)
@@ -104,12 +113,13 @@ class Backing:
 
 
 def own_words(item: Product, config: ReasonConfig) -> OwnWords:
-    """The words of the item that a sentence may say; none for a sensitive item."""
+    """The words of the item that a sentence may say; of a sensitive item only a name and brand that may be spoken."""
     if config.sensitivity.sensitive_product(item):
-        return _own("", "", (), (), ())
+        texts = (item.name, item.brand or "")
+        return _own(*(text if config.sensitivity.speakable(text) else "" for text in texts), (), (), ())
     hidden = config.sensitivity.attributes
     shown = tuple((k, v) for k, v in item.attributes.items() if k.casefold() not in hidden)
-    return _own(item.name, item.brand or "", tuple((item.category or "").split(">")), item.tags, shown)
+    return _own(item.name, item.brand or "", tuple((item.category or "").split(">")), item.tags, shown, config.size_attributes)
 
 
 @lru_cache(maxsize=4_096)
@@ -119,9 +129,11 @@ def _own(
     category: tuple[str, ...],
     tags: tuple[str, ...],
     attributes: tuple[tuple[str, str | tuple[str, ...]], ...],
+    size_attributes: frozenset[str] = frozenset(),
 ) -> OwnWords:
     texts = [brand, *category, *tags]
     measures: list[tuple[str, frozenset[str]]] = []
+    details, sizes = set(_all_words(tags)), set[str]()
     for key, value in attributes:
         spoken_key = key.replace("_", " ")
         values = attribute_values(value)
@@ -129,6 +141,8 @@ def _own(
             continue
         texts += [spoken_key, *(one for one in values if one.casefold() not in _AFFIRMED)]
         key_words = frozenset(words_of(spoken_key))
+        details.update(_all_words(values))
+        sizes.update(_all_words(values) if key.casefold() in size_attributes else ())
         measures += [(word, key_words) for one in values for word in words_of(one) if word[0].isdigit()]
     telling = {form for text in texts for word in words_of(text) for form in forms(word)}
     fields: dict[str, tuple[tuple[str, ...], ...]] = {}
@@ -145,7 +159,40 @@ def _own(
         pairs=frozenset(pairs),
         measures=tuple(measures),
         trusted=frozenset({words_of(name), words_of(brand)} - {()}),
+        places={
+            "name": frozenset(words_of(name)),
+            "brand": frozenset(words_of(brand)),
+            "category": _all_words(category),
+            "tag": _all_words(tags),
+            "details": frozenset(details),
+            "size": frozenset(sizes),
+        },
+        named=words_of(name),
+        brand=words_of(brand),
+        vague=_vague(category) - details - set(words_of(name)) - set(words_of(brand)),
+        counts=_counts(words_of(name), attributes),
     )
+
+
+def _all_words(texts: Sequence[str]) -> frozenset[str]:
+    return frozenset(word for text in texts for word in words_of(text))
+
+
+def _vague(category: Sequence[str]) -> frozenset[str]:
+    """Words of labels that stand for several things: what is in "Coffee & Tea" need not be coffee."""
+    joined = [words_of(part) for part in category]
+    several = {word for words in joined if {"&", "and"} & set(words) for word in words}
+    return frozenset(several - {word for words in joined if not {"&", "and"} & set(words) for word in words})
+
+
+def _counts(name: Sequence[str], attributes: Sequence[tuple[str, str | tuple[str, ...]]]) -> frozenset[str]:
+    """The figures of "25 Pieces", "Set of 6", "50 bags" and of an attribute that counts."""
+    found = {word for word, after in itertools.pairwise(name) if after in _PIECES and word.isdigit()}
+    found |= {c for a, b, c in zip(name, name[1:], name[2:], strict=False) if (a, b) in _PACKED and c.isdigit()}
+    for key, value in attributes:
+        if key.casefold() in _COUNTING and isinstance(value, str) and value.isdigit():
+            found.add(value)
+    return frozenset(found)
 
 
 def backing_of(cited: Sequence[Evidence], profile: Sequence[ProfileFact], currency: str) -> Backing:
@@ -159,7 +206,22 @@ def backing_of(cited: Sequence[Evidence], profile: Sequence[ProfileFact], curren
     for line in profile:
         backing.profile_kinds.setdefault(line.kind, line.id)
         _add_profile(backing, line, currency)
+    _set_against_budget(backing)
     return backing
+
+
+def _set_against_budget(backing: Backing) -> None:
+    """What follows from a cited price and a cited line of the shopper's budget, where no cited fact says it."""
+    if "price_vs_budget" in backing.kinds:
+        return
+    price = next((q for q in backing.quantities if q.unit == "money" and q.role == "price"), None)
+    budget = next((q for q in backing.quantities if q.unit == "money" and q.role == "budget"), None)
+    if price is None or budget is None or not 0 < price.value <= budget.value:
+        return
+    value = {"price_minor": price.value, "budget_minor": budget.value, "under_minor": budget.value - price.value}
+    backing.kinds["price_vs_budget"] = price.fact_id
+    backing.values["price_vs_budget"] = value
+    backing.quantities += _quantities(Evidence(price.fact_id, "price_vs_budget", "", value))
 
 
 _FIGURES: Mapping[EvidenceKind, tuple[tuple[str, Unit, str], ...]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.pipeline.proof_facts import Backing, OwnWords
+from app.pipeline.proof_facts import Backing
 from app.pipeline.proof_text import Token, forms, word_set
 from app.pipeline.reasons_schema import ReasonConfig
 
@@ -18,7 +18,14 @@ _HEADS = word_set(
     "search searched searching searches query looking asked requested wanted typed interest interests interested style "
     "styles size sizes like liking taste return back"
 )
-_NEXT_TO_HEAD = word_set("is one of your was are includes include list named listed stated in for a an the some and or")
+_NEXT_TO_HEAD = word_set(
+    "is one of your was are includes include list named listed stated in for a an the some and or among on both"
+)
+_OWNED_HEADS = word_set("brand brands category categories")
+_MAY_PRECEDE = word_set("your since as because like given that know both while though although with")
+_WITH = word_set("with")
+_OFFERS = word_set("in for of to by")
+_SEARCH_HEADS = word_set("search searches query")
 _JOINING = word_set("a an the and or in for with of to by your as some")
 _FITS = word_set(
     "match fit suit satisfy meet cover answer tick correspond align address cater speak appeal reflect connect tie "
@@ -55,17 +62,22 @@ def _said_of_all(token: Token, config: ReasonConfig) -> bool:
     return any(word in config.neutral_words or word in config.claim_words for word in known)
 
 
-def framed(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords) -> bool:
+def framed(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
     """Whether a word of a line about the shopper is told as the shopper's, not as the item's.
 
     "You searched for a small kettle", "study is one of your interests"; never "a small kettle" of a kettle that no
-    fact calls small, and never "fits your interest in study" of an item that no fact ties to study.
+    fact calls small, "tagged music, one of your interests", nor "fits your interest in study" of an item that no fact
+    ties to study.
     """
-    head = _head_before(tokens, i, backing, own)
+    head = _head_before(tokens, i, backing)
     if head is None:
-        return _head_after(tokens, i, backing, own)
+        return _head_after(tokens, i, backing)
     if tokens[head].word == "size":
         return False  # a size is told of the item only where the item has it
+    before = [t.text for t in tokens[max(head - 2, 0) : head]]
+    offers = {"for"} if tokens[head].text in _SEARCH_HEADS else _OFFERS
+    if before[-1:] == ["your"] and before[0] in offers:
+        return False  # "for your interest in organic": says that the item answers it
     verbs = tokens[max(head - 4, 0) : head]
     return not any(form in _FITS for token in verbs for form in (token.word, *forms(token.word)))
 
@@ -81,35 +93,51 @@ def _answered(tokens: Sequence[Token], start: int) -> bool:
     return False
 
 
-def _head_before(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords) -> int | None:
+def _head_before(tokens: Sequence[Token], i: int, backing: Backing) -> int | None:
     for k in range(i - 1, max(i - 1 - _REACH, -1), -1):
         if tokens[k + 1].stop == 2:
             return None
         token = tokens[k]
         if token.text in _HEADS:
             return k
-        told = token.word in backing.wished or token.word in backing.terms or token.word in own.words
-        if not (told or token.text in _JOINING or token.figure or token.sign):
+        wish = token.word in backing.wished or token.word in backing.terms
+        if not (wish or token.text in _JOINING or token.figure or token.sign):
             return None
     return None
 
 
-def _head_after(tokens: Sequence[Token], i: int, backing: Backing, own: OwnWords) -> bool:
+def _head_after(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
     """ "your small kettle search", "study, one of your interests", "study is one of your interests"."""
-    yours = any(t.text in ("your", "you") for t in tokens[max(i - 5, 0) : i])
+    first = i
+    while first and not tokens[first].stop and _wish_or_and(tokens, first - 1, backing):
+        first -= 1
+    opens = first == 0 or tokens[first].stop > 0
+    before = "" if first == 0 else tokens[first - 1].text
+    if before in _WITH and first > 1 and not tokens[first - 1].stop:
+        return False  # "a shirt with music, one of your interests"
+    if not opens and before not in _MAY_PRECEDE:
+        return False
+    if before == "your" and first > 1 and tokens[first - 2].text in _OFFERS:
+        return False  # "in your natural style": says that the item is of that style
     for k in range(i + 1, min(i + _REACH, len(tokens))):
-        if tokens[k].stop == 2:
-            return False
         token = tokens[k]
-        if token.text in _HEADS:
-            said = " ".join(t.text for t in tokens[i + 1 : k])
+        if token.stop == 2:
+            return False
+        if token.text in _HEADS or token.text in _OWNED_HEADS:
+            said = [t.text for t in tokens[i + 1 : k]]
             fits = any(form in _FITS for t in tokens[max(i - 3, 0) : i] for form in (t.word, *forms(t.word)))
-            return (
-                not fits
-                and not _answered(tokens, k + 1)
-                and (yours or "one of your" in said or "of your" in said or "your" in said)
-            )
-        told = token.word in backing.wished or token.word in backing.terms or token.word in own.words
-        if not (told or token.text in _NEXT_TO_HEAD or token.figure or token.sign):
+            yours = "your" in said or before in ("your", "like") or tokens[k].text in ("interest", "interests")
+            if token.text in ("interest", "interests") and "your" not in said and before != "your":
+                yours = [t.text for t in tokens[k + 1 : k + 2]] == ["you"]  # "gifts interest you"
+            return yours and not fits and not _answered(tokens, k + 1)
+        wish = token.word in backing.wished or token.word in backing.terms
+        if not (wish or token.text in _NEXT_TO_HEAD or token.figure or token.sign):
             return False
     return False
+
+
+def _wish_or_and(tokens: Sequence[Token], k: int, backing: Backing) -> bool:
+    token = tokens[k]
+    if token.text in ("and", "or", "both"):
+        return True
+    return token.word in backing.wished or token.word in backing.terms or token.figure
