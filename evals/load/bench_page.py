@@ -98,6 +98,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
         ("tokens_in", "tokens in, limit 5", "", "≤ 2,000"),
         ("tokens_out", "tokens out, limit 5", "", "≤ 300"),
     ):
+        if key not in model:
+            continue  # a run of an earlier version
         figures = " | ".join(f"{model[key][p]:,.1f} {unit}".strip() for p in ("p50", "p95", "p99"))
         yield f"| {name} | {figures} | {target} |"
     dollars = " | ".join(f"${model['usd'][p]:.5f}" for p in ("p50", "p95", "p99"))
