@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.baseline.blend import Blend, available_sources, blended, fit_blend, make_pools
 from app.adapters.baseline.ensemble import Ensemble, consider
 from app.adapters.baseline.facts import ItemFacts, fit_facts
 from app.adapters.baseline.features import FEATURES, taken
@@ -22,9 +23,9 @@ from app.adapters.baseline.matrix import Signals
 from app.adapters.baseline.ndcg import K, interval, ndcg_of_top
 from app.adapters.baseline.parameters import Parameters
 from app.adapters.baseline.pasts import Pasts, folded, strong_kinds
-from app.adapters.baseline.sources import Sources, cores, fit_sources
-from app.adapters.baseline.validation import Slice, make_slice, row
-from app.domain.catalog import BoolArray, FloatArray
+from app.adapters.baseline.sources import Sources, cores, fit_sources, foldable
+from app.adapters.baseline.validation import Slice, make_slice, ndcg_by_actor, row
+from app.domain.catalog import BoolArray, FloatArray, IntArray
 from app.domain.interactions import History, InteractionLog
 from app.domain.ranking import HISTORY_BUCKETS, history_bucket
 from app.pipeline.decay import DAY_S
@@ -55,7 +56,7 @@ class Examples:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What came of it. None for both forests: nothing to learn from, or not better than the blend."""
+    """What came of it. No forest: nothing to learn from, or not better than the blend."""
 
     verdict: Verdict
     blind: Ensemble | None  # has not seen the slice: for honest comparisons
@@ -111,31 +112,41 @@ def learn(
     log: InteractionLog,
     part: Slice,
     fitted: Sources,
-    blend_ndcg: tuple[FloatArray, FloatArray],
     signals: Signals,
     parameters: Parameters,
     *,
     seed: int,
     progress: Progress,
 ) -> Learned:
-    """Trees for this shop, if they foresee the validation slice better than the blend.
+    """Trees for this shop, if they foresee the validation slice better than a blend does.
 
-    Args:    fitted: sources on `part.before`; blend_ndcg: of the blend for each actor of the slice, novel and anything,
-             NaN without relevant products. The blend's weights were fitted on the slice, so it has the advantage.
-    Returns: forests where the 95% interval of the paired difference (novel) lies above 0 and the mean for anything
-             did not fall; `verdict.buckets` leaves out history buckets with a measured loss.
+    Neither has seen the slice: the blend's weights are fitted at the newest origin before it, not on the slice as
+    those that serve, or the blend would be measured on what it was fitted to.
+
+    Args:    fitted: sources on `part.before`.
+    Returns: forests where the ensemble passed `judged`; the one for serving has learned from the slice as well.
     """
     starts = origins(log, part)
+    length = part.end - part.start
 
-    def examples(start: float, share: int) -> Examples:
-        end = start + (part.end - part.start)
-        slice_ = make_slice(log, start, end, signals, seed, most=_MOST_ACTORS)
-        sources = fit_sources(slice_.before, start, signals, parameters, seed=seed, progress=progress)
-        facts = fit_facts(slice_.before, start, signals)
+    def examples(slice_: Slice, sources: Sources, share: int) -> Examples:
+        facts = fit_facts(slice_.before, slice_.start, signals)
         return make_examples(slice_, sources, facts, signals, parameters, seed=seed + share, progress=progress)
 
-    earlier = [examples(start, share) for share, start in enumerate(starts)]
-    if sum(int((_positives(e, e.relevant) > 0).sum()) for e in earlier) < FEWEST_SHOPPERS:
+    def taught(start: float) -> tuple[Slice, Sources]:
+        slice_ = make_slice(log, start, start + length, signals, seed, most=_MOST_ACTORS)
+        return slice_, fit_sources(slice_.before, start, signals, parameters, seed=seed, progress=progress)
+
+    earlier: list[Examples] = []
+    blend: Blend | None = None
+    for share, start in enumerate(starts, 1):
+        slice_, sources = taught(start)
+        if blend is None:
+            pools = make_pools(sources, slice_, foldable(slice_.before, start, signals, parameters), progress)
+            blend = fit_blend(pools, available_sources(sources), seed, progress)
+            del pools
+        earlier.append(examples(slice_, sources, share))
+    if blend is None or sum(int((_positives(e, e.relevant) > 0).sum()) for e in earlier) < FEWEST_SHOPPERS:
         return Learned(Verdict(reason="too few shoppers to learn from"), None, None)
     forest = _fit(earlier, seed, progress)
     if forest is None:
@@ -143,16 +154,16 @@ def learn(
     facts = fit_facts(part.before, part.start, signals)
     held = make_examples(part, fitted, facts, signals, parameters, seed=None, progress=progress)
     scores = forest.scores(held.rows)
-    verdict = _judged(held, part, scores, blend_ndcg, seed)
+    found = [ndcg_of_examples(held, part, scores, novel=novel) for novel in (True, False)]
+    verdict = judged(found, _blended_ndcg(fitted, blend, part, signals, parameters, progress), held.bucket, seed)
+    del held
     if not verdict.buckets:
         return Learned(verdict, None, None)
-    blind = Ensemble(forest, facts, frozenset(verdict.buckets))
-    del held
-    newest = [make_examples(_fewer(part, seed), fitted, facts, signals, parameters, seed=seed - 1, progress=progress)]
+    newest = [examples(_fewer(part, seed), fitted, 0)]
     if len(starts) > 1:
-        newest.append(examples((part.start + starts[0]) / 2.0, ORIGINS))
+        newest.append(examples(*taught((part.start + starts[0]) / 2.0), len(starts) + 1))
     final = _fit([*newest, *earlier][: max(len(starts), 2)], seed, progress)
-    return Learned(verdict, blind, final)
+    return Learned(verdict, Ensemble(forest, facts, frozenset(verdict.buckets)), final)
 
 
 def origins(log: InteractionLog, part: Slice) -> list[float]:
@@ -188,32 +199,55 @@ def ndcg_of_examples(examples: Examples, part: Slice, scores: NDArray[np.float32
     return result
 
 
-def _judged(
-    held: Examples, part: Slice, scores: NDArray[np.float32], blend: tuple[FloatArray, FloatArray], seed: int
+def judged(
+    ensemble: Sequence[FloatArray], blend: Sequence[FloatArray], bucket: NDArray[np.int64], seed: int
 ) -> Verdict:
-    novel = ndcg_of_examples(held, part, scores, novel=True)
-    anything = ndcg_of_examples(held, part, scores, novel=False)
-    scored, any_scored = ~np.isnan(novel), ~np.isnan(anything)
+    """Whether the ensemble may serve, and whom, from NDCG@10 of the same shoppers.
+
+    It may where the 95% interval of its gain, the mean of novel and anything, lies above 0, and neither of the two
+    alone shows a loss (an interval below 0). A history bucket with a loss in either stays with the blend.
+
+    Args:    ensemble, blend: (novel, anything), each (n_actors,), NaN in novel without relevant products; bucket:
+             (n_actors,) index into HISTORY_BUCKETS.
+    """
+    novel, anything = (mine - theirs for mine, theirs in zip(ensemble, blend, strict=True))
+    scored = ~np.isnan(novel)
     if not scored.any():
         return Verdict(reason="nobody to measure on")
-    gain, any_gain = novel - blend[0], anything - blend[1]
-    low, high = interval(gain[scored], seed)
-    figures = Verdict(
+    both = np.where(scored, (np.nan_to_num(novel) + anything) / 2.0, anything)
+
+    def loses(members: BoolArray) -> bool:
+        return any(
+            interval(gain[chosen], seed)[1] < 0.0 for gain, chosen in ((novel, members & scored), (anything, members))
+        )
+
+    everyone = np.ones(len(bucket), dtype=np.bool_)
+    gain = interval(both, seed)
+    serves = gain[0] > 0.0 and not loses(everyone)
+    kept = [name for code, name in enumerate(HISTORY_BUCKETS) if serves and not loses(bucket == code)]
+    return Verdict(
+        reason="better than the blend" if serves else "not measurably better than the blend",
         actors=int(scored.sum()),
-        novel=float(novel[scored].mean()),
+        novel=float(ensemble[0][scored].mean()),
         blend_novel=float(blend[0][scored].mean()),
-        interval=(low, high),
-        anything=float(anything[any_scored].mean()),
-        blend_anything=float(blend[1][any_scored].mean()),
+        novel_interval=interval(novel[scored], seed),
+        anything=float(ensemble[1].mean()),
+        blend_anything=float(blend[1].mean()),
+        anything_interval=interval(anything, seed),
+        interval=gain,
+        buckets=tuple(kept),
     )
-    if low <= 0.0 or float(any_gain[any_scored].mean()) < 0.0:
-        return figures.model_copy(update={"reason": "not measurably better than the blend"})
-    kept = []
-    for code, name in enumerate(HISTORY_BUCKETS):
-        members = scored & (held.bucket == code)
-        if not members.any() or interval(gain[members], seed)[1] >= 0.0:
-            kept.append(name)
-    return figures.model_copy(update={"buckets": tuple(kept), "reason": "better than the blend"})
+
+
+def _blended_ndcg(
+    sources: Sources, blend: Blend, part: Slice, signals: Signals, parameters: Parameters, progress: Progress
+) -> list[FloatArray]:
+    history = foldable(part.before, part.start, signals, parameters)
+
+    def score(columns: IntArray, weights: NDArray[np.float32], interactions: int) -> NDArray[np.float32]:
+        return blended(sources, blend, columns, weights, interactions)
+
+    return [ndcg_by_actor(score, part, history, "ensemble: blend", progress, novel=novel) for novel in (True, False)]
 
 
 def _fit(parts: Sequence[Examples], seed: int, progress: Progress) -> Forest | None:

@@ -42,16 +42,19 @@ class Quality(_Frozen):
 class Verdict(_Frozen):
     """How the learned ensemble did against the blend on the validation slice; None where nothing was measured.
 
-    Every figure is a mean NDCG@10 over the same shoppers; the trees have not seen the slice, the blend has.
+    Every figure is a mean NDCG@10 over the same shoppers; neither the trees nor this blend have seen the slice.
+    Intervals are 95% bootstrap intervals of the mean paired difference, ensemble - blend.
     """
 
     reason: str = ""
     actors: int = 0  # with a novel relevant product
     novel: float | None = None
     blend_novel: float | None = None
-    interval: tuple[float, float] | None = None  # 95% bootstrap of the mean paired difference (novel)
+    novel_interval: tuple[float, float] | None = None
     anything: float | None = None  # nothing excluded
     blend_anything: float | None = None
+    anything_interval: tuple[float, float] | None = None
+    interval: tuple[float, float] | None = None  # of the mean of both
     buckets: tuple[str, ...] = ()  # history buckets that the ensemble serves; empty = the blend serves all
 
 

@@ -29,7 +29,6 @@ from app.adapters.baseline.parameters import SOURCES, Parameters
 from app.adapters.baseline.sources import Sources, fit_sources, foldable
 from app.adapters.baseline.tuning import choose_popularity, choose_scale, tuned
 from app.adapters.baseline.validation import Slice, choose_slice, mean, ndcg_by_actor
-from app.domain.catalog import FloatArray
 from app.domain.errors import ModelUnavailable
 from app.domain.interactions import EventKind, InteractionLog, Signal
 from app.domain.ranking import HISTORY_BUCKETS
@@ -157,9 +156,9 @@ def _train(
         fitted = fit_sources(part.before, part.start, signals, parameters, seed=seed, progress=progress)
         pools = make_pools(fitted, part, folded, progress)
         blend = fit_blend(pools, available_sources(fitted), seed, progress)
-        quality, blend_ndcg = _quality(fitted, blend, part, folded, pools=pools, seed=seed, progress=progress)
+        quality = _quality(fitted, blend, part, folded, pools=pools, seed=seed, progress=progress)
         del pools
-        learned = learn(log, part, fitted, blend_ndcg, signals, parameters, seed=seed, progress=progress)
+        learned = learn(log, part, fitted, signals, parameters, seed=seed, progress=progress)
         if current is not None:
             candidate = Candidate(parameters, blend, fitted, learned.blind)
             comparison = compare(log, part, candidate, current, signals, seed=seed, progress=progress)
@@ -235,8 +234,7 @@ def _quality(
     pools: Pools,
     seed: int,
     progress: Progress,
-) -> tuple[Quality, tuple[FloatArray, FloatArray]]:
-    """The figures of the blend and its controls, and the blend's NDCG@10 of each actor, novel and anything."""
+) -> Quality:
     by_actor = ndcg_by_actor(
         lambda c, w, n: blended(fitted, blend, c, w, n), part, folded, "validation: blend", progress
     )
@@ -254,7 +252,7 @@ def _quality(
     )
     novel = {"blend": mean(by_actor), "popular": mean(popular), "shuffle": mean(shuffle)}
     novel |= {name: float(pools.by_source[:, i].mean()) for i, name in enumerate(SOURCES) if len(pools.by_source)}
-    quality = Quality(
+    return Quality(
         start=part.start,
         end=part.end,
         actors=len(scored),
@@ -268,7 +266,6 @@ def _quality(
             if (members := pools.bucket == code).any()
         },
     )
-    return quality, (by_actor, anything)
 
 
 def _known(value: float) -> float | None:
