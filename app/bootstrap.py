@@ -111,6 +111,7 @@ class Application:
         """Loads catalogue, model and indexes, and follows their changes."""
         await asyncio.to_thread(self.open)
         self.keeper.start()
+        self.pools[1].submit(self.parts.finder.warm)
         if self.model is not None:
             await self.model.client.warm({"rerank": self.model.prompt.schema or {}})
 
@@ -128,6 +129,7 @@ class Application:
     def shut(self) -> None:
         """The same, without an event loop."""
         self.keeper.close()
+        self.parts.finder.close()
         for pool in self.pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self.slates.close()

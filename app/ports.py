@@ -56,6 +56,10 @@ class ShopStore(Protocol):
         """Preferences and consent; an unknown id gives a new shopper with `known` False and the default consent."""
         ...
 
+    def frequent_interests(self, limit: int) -> Sequence[str]:
+        """The interests and styles that most shoppers state, most frequent first, at most `limit`."""
+        ...
+
     def save_preferences(self, user_id: str, preferences: Preferences) -> None:
         """Replaces what the shopper stated."""
         ...

@@ -15,6 +15,10 @@ from app.domain.interactions import Consent, Preferences, Shopper
 _STATED = "budget_minor, interests, style_tags, sizes, avoid, segments, country, age_band, extra"
 _READ = f"SELECT {_STATED}, preferences_at, personalization, llm_processing FROM shoppers WHERE user_id = ?"  # noqa: S608
 _SEEN = "SELECT EXISTS (SELECT 1 FROM events WHERE user_id = ?)"
+_INTERESTS = (
+    "SELECT value FROM (SELECT value FROM shoppers, json_each(interests) UNION ALL "
+    "SELECT value FROM shoppers, json_each(style_tags)) GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
+)
 _SAVE_PREFERENCES = (
     f"INSERT INTO shoppers (user_id, {_STATED}, preferences_at, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "  # noqa: S608
     "ON CONFLICT (user_id) DO UPDATE SET "
@@ -48,6 +52,11 @@ def read(cursor: sqlite3.Cursor, user_id: str, default: Consent) -> Shopper:
     )
     consent = default if row[10] is None else Consent(row[10], bool(row[11]))
     return Shopper(user_id, preferences, consent, known=True)
+
+
+def frequent_interests(cursor: sqlite3.Cursor, limit: int) -> list[str]:
+    """The interests and styles that most shoppers state, most frequent first."""
+    return [str(value) for (value,) in cursor.execute(_INTERESTS, (limit,))]
 
 
 def save_preferences(cursor: sqlite3.Cursor, user_id: str, preferences: Preferences, at: float) -> None:

@@ -115,6 +115,11 @@ class SqlStore:
         with self._reading() as cursor:
             return shoppers.read(cursor, user_id, self._consent_default)
 
+    def frequent_interests(self, limit: int) -> Sequence[str]:
+        """See ShopStore."""
+        with self._reading() as cursor:
+            return shoppers.frequent_interests(cursor, limit)
+
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
     ) -> Sequence[Interaction]:
