@@ -310,3 +310,11 @@ def test_any_thread_may_read_and_write(store: SqlStore) -> None:
         thread.join()
     assert failures == []
     assert (store.counts().events, store.counts().products) == (160, 160)
+
+
+def test_the_interests_of_most_shoppers_come_first(store: ShopStore) -> None:
+    """Interests and styles count alike; ties are in alphabetical order; the limit holds."""
+    store.save_preferences("a", Preferences(interests=("running", "wool")))
+    store.save_preferences("b", Preferences(interests=("tea",), style_tags=("wool",)))
+    assert store.frequent_interests(10) == ["wool", "running", "tea"]
+    assert store.frequent_interests(1) == ["wool"]
