@@ -66,6 +66,7 @@ class Forest:
     def __init__(self, graph: bytes) -> None:
         """Opens a graph of `fit_forest`. Raises ValueError for anything else."""
         import onnxruntime  # here: a shop without an ensemble does without it
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
@@ -76,7 +77,7 @@ class Forest:
             self._session = onnxruntime.InferenceSession(
                 graph, sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except RuntimeError as error:  # what all errors of the library are
+        except (errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf) as error:
             raise ValueError(f"not a graph of trees: {error}") from error
 
     @property
@@ -110,7 +111,7 @@ def _graph(trees: list[dict[str, Any]], n_features: int) -> bytes:
             for column, value in zip(nodes.values(), row, strict=True):
                 column.append(value)
             if leaf:
-                for column, value in zip(leaves.values(), (number, at, 0, node["leaf_value"]), strict=True):
+                for column, value in zip(leaves.values(), (number, at, 0, float(node["leaf_value"])), strict=True):
                     column.append(value)
     ensemble = helper.make_node(
         "TreeEnsembleRegressor",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.domain.interactions import Preferences
+from app.domain.interactions import History, Preferences
 from app.domain.ranking import Query
 from app.pipeline.candidates import (
     Retrieved,
@@ -140,3 +140,42 @@ def test_top_rows_are_the_largest_positive_ones(k) -> None:
     """Zeros and negatives are never among the top rows; ties go to the earlier row."""
     scores = np.asarray([0.0, 3.0, 1.0, 3.0, -1.0], dtype=np.float32)
     assert top_rows(scores, k).tolist() == [1, 3, 2][:k]
+
+
+def test_the_ensemble_gets_the_history_by_column_and_orders_the_rows(snapshot, model, vectors) -> None:
+    """Where the model serves a bucket by its ensemble, its scores count, from what it knows of the history."""
+    given = []
+
+    class Learned(type(model)):
+        learned_buckets = frozenset({"1-3"})
+
+        def ranked(self, history, now):
+            given.append((history.product.tolist(), now))
+            return super().ranked(history, now)
+
+    shelf = build_shelf(snapshot, Learned(model.product_ids), vectors)
+    rows = snapshot.rows(["knife", "ball"])
+    history = History(rows, np.zeros(2, np.int8), np.zeros(2), np.full(2, -1, np.int32))
+    scores = personal_scores(shelf, Profile(history=history, interactions=2), 5.0)
+    assert given == [([2], 5.0)]
+    assert _ids(shelf, top_rows(scores, 2)) == ["lamp", "knife"]
+    personal_scores(shelf, Profile(history=history, interactions=9), 5.0)
+    assert len(given) == 1
+
+
+def test_content_moves_only_what_the_ensemble_does_not_know(snapshot, model, vectors) -> None:
+    """Products with interactions keep the learned order; without it, or with stated interests, content counts."""
+    content = np.asarray([0.0, 1.0, 0.0], dtype=np.float32)
+    everything = {"all": Retrieved(np.arange(6, dtype=np.int32), np.ones(6, dtype=np.float32))}
+    personal = np.linspace(1.0, 0.0, 6).astype(np.float32)
+
+    def match(buckets, preferences=Preferences()):
+        kind = type("Kind", (type(model),), {"learned_buckets": frozenset(buckets)})
+        shelf = build_shelf(snapshot, kind(model.product_ids), vectors)
+        profile = Profile(preferences=preferences, interactions=2)
+        pool = merge(shelf, everything, profile=profile, personal=personal, context=None, content=content, query=None)
+        return pool.match[np.argsort(pool.rows)]
+
+    np.testing.assert_allclose(match({"1-3"})[:4], personal[:4])
+    assert match(set())[3] > personal[3]
+    assert match({"1-3"}, Preferences(interests=("lamps",)))[3] > personal[3]

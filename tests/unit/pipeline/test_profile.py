@@ -99,3 +99,25 @@ def test_stated_preferences_alone_count_as_profiling(snapshot) -> None:
     assert _profile(snapshot, shopper=stated).used
     assert not _profile(snapshot, shopper=empty).used
     assert np.asarray(_profile(snapshot, shopper=stated).rows).size == 0
+
+
+def test_the_history_is_every_interaction_in_order_of_time(snapshot) -> None:
+    """Rows, kinds and times of all that was seen, oldest first; orders have codes, and -1 where there was none."""
+    profile = build_profile(
+        FULL,
+        [
+            Interaction("e1", EventKind.VIEW, NOW - DAY_S, product_id="pot"),
+            Interaction("e2", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pan", transaction_id="t1"),
+            Interaction("e3", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pot", transaction_id="t1"),
+            Interaction("e4", EventKind.PURCHASE, NOW - 2 * DAY_S, product_id="pan", transaction_id="t2"),
+        ],
+        snapshot,
+        SIGNALS,
+        now=NOW,
+    )
+    history = profile.history
+    assert [snapshot.product_ids[row] for row in history.product] == ["pan", "pot", "pan", "pot"]
+    assert history.timestamp.tolist() == [NOW - 3 * DAY_S, NOW - 3 * DAY_S, NOW - 2 * DAY_S, NOW - DAY_S]
+    assert history.order[0] == history.order[1]
+    assert history.order[2] not in {-1, history.order[0]}
+    assert history.order[3] == -1
