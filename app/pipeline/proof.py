@@ -22,10 +22,21 @@ from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_names import NameMarks
 from app.pipeline.proof_numbers import mentions
 from app.pipeline.proof_people import misattributed
-from app.pipeline.proof_plain import Place, crowd, plain_use, praises, soft
+from app.pipeline.proof_plain import Place, as_property, crowd, plain_use, praises, soft
 from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
 from app.pipeline.proof_scope import too_wide
-from app.pipeline.proof_text import Resolved, Token, forms, markup_in, mended, resolve_citations, tokens_of, word_set
+from app.pipeline.proof_spans import Groups, cited_elsewhere, groups_of
+from app.pipeline.proof_text import (
+    CitedAt,
+    Resolved,
+    Token,
+    forms,
+    markup_in,
+    mended,
+    resolve_citations,
+    tokens_of,
+    word_set,
+)
 from app.pipeline.reasons_schema import ReasonConfig
 
 __all__ = ["MAX_CHARS", "Failure", "FailureKind", "Proof", "Resolved", "prove", "resolve_citations"]
@@ -48,6 +59,7 @@ FailureKind = Literal[
     "wrong_deed",
     "wrong_wish",
     "wrong_name",
+    "wrong_citation",
     "unknown_word",
     "no_item_fact",
 ]
@@ -82,6 +94,7 @@ def prove(
     profile_facts: Sequence[ProfileFact] = (),
     config: ReasonConfig,
     currency: str,
+    citations: Sequence[CitedAt] = (),
 ) -> Proof:
     """Whether a sentence about `item` follows from what it cites.
 
@@ -89,6 +102,7 @@ def prove(
 
     Args:    text: the sentence without citations (`resolve_citations`); cited: facts of this item that it cites.
              profile_facts: lines about the shopper that it cites; currency: of all amounts.
+             citations: where each citation stood; with none, every fact may stand behind every figure.
     Returns: `ok` with no failures, or every kind of failure found.
     """
     if len(text) > MAX_CHARS:
@@ -98,6 +112,7 @@ def prove(
     if markup is not None:
         return Proof(False, shown, (), (Failure("markup", ascii(markup)),))
     check = _Check(shown, own_words(item, config), backing_of(cited, profile_facts, currency), config, currency)
+    check.cited_at = groups_of(citations)
     check.run()
     used = check.used
     return Proof(
@@ -121,6 +136,7 @@ class _Check:
         self.used: set[str] = names.used
         self.failures: list[Failure] = []
         self.telling = False
+        self.cited_at: Groups = ()
         self.kept_within = kept_within(self.tokens, backing)
 
     def run(self) -> None:
@@ -130,7 +146,7 @@ class _Check:
         self._own_fields()
         self._figures()
         self._words()
-        deed = proof_deeds.wrong_deeds(self.tokens, self.backing, self.named)
+        deed = proof_deeds.wrong_deeds(self.tokens, self.backing, self.named, self.own)
         if deed:
             self._fail("wrong_deed", deed)
         relation = proof_deeds.wrong_relation(
@@ -153,7 +169,7 @@ class _Check:
         wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.config)
         if wish:
             self._fail("wrong_wish", wish)
-        place = proof_places.wrong_place(self.tokens, self.backing, self.own)
+        place = proof_places.wrong_place(self.tokens, self.backing, self.named, self.own)
         if place:
             self._fail("wrong_wish", place)
         if not self.used and not self.telling:
@@ -198,6 +214,8 @@ class _Check:
                 self._fail("currency" if result.failure == "currency" else _number_failure(result.failure), written)
             if result.fact_id:
                 self.used.add(result.fact_id)
+                if cited_elsewhere(self.cited_at, mention.start, mention.end, result.fact_id, self.backing):
+                    self._fail("wrong_citation", self.tokens[mention.first].text)
             if result.own and self.tokens[mention.first].figure:
                 self.telling = True
             for k in range(mention.start, mention.end):
@@ -262,7 +280,13 @@ class _Check:
             return
         words = self.backing.names[number - 1].words
         before = self.tokens[i - 1].text if i else ""
-        if before in ("by", "from", "brand") and words[0] == self.tokens[i].word and not self._is_own_brand(i):
+        inside = i > 0 and self.named[i - 1] == number  # "Crocus Bulbs from Gardenia", all of one name
+        if (
+            not inside
+            and before in ("by", "from", "brand")
+            and words[0] == self.tokens[i].word
+            and not self._is_own_brand(i)
+        ):
             self._fail("wrong_name", self.tokens[i].text)
         end = i + 1
         while end < len(self.tokens) and self.named[end] == number:
@@ -315,12 +339,22 @@ class _Check:
             return True
         if claim is not None or fact:
             return True
-        if token.text in self.config.neutral_words or any(f in self.config.neutral_words for f in told):
+        if as_property(self._place(i)):
+            return False
+        if token.text in self.config.neutral_words or self._inflected(i, told):
             return True
         if self.covered[i] or any(f in self.own.words for f in told):
             self.telling = self.telling or any(f in self.own.telling for f in told)
             return True
         return self._told_otherwise(i)
+
+    def _inflected(self, i: int, told: Sequence[str]) -> bool:
+        """Whether the word is a form of a neutral one, and no adjective made of it: "a standing desk"."""
+        token = self.tokens[i]
+        if token.word in self.backing.wished or not any(form in self.config.neutral_words for form in told):
+            return False
+        before = self.tokens[i - 1].text if i and not token.stop else ""
+        return not token.text.endswith("ing") or before not in ("a", "an", "the", "this", "these", "your", "its", "our")
 
     def _told_otherwise(self, i: int) -> bool:
         """Words that only their place makes sayable: praise of a rating, a crowd of raters, the shopper's own words."""

@@ -12,6 +12,7 @@ from app.pipeline.proof_text import Token, word_set
 
 _SKIPPED = word_set("of the your our my a an its this that these those total whole is are was own usual")
 _KEEPS = word_set("save saves saving saved leave leaves leaving left spare keep keeps keeping")
+_SPENDS = word_set("use uses using take takes taking spend spends spending need needs require requires")
 _REDUCED = word_set("reduced cut lowered dropped discounted down marked slashed fallen")
 _AT = word_set("at for to cost costs costing price priced now only just carry carries carrying")
 _BELOW = word_set("below under within than inside beneath")
@@ -85,6 +86,8 @@ def _money_roles(tokens: Sequence[Token], mention: Mention) -> tuple[frozenset[s
         and after[0].stop == 0
         and any(t.word in LIMITS or t.text == "your" for t in after)
     ):
+        if any(t.text in _SPENDS for t in tokens[max(mention.start - 3, 0) : mention.start]):
+            return frozenset({"price"}), False  # "takes 66.90 EUR of your budget"
         return (roles if "price" in roles and not roles & _DISTANCES else frozenset({"under"})), False
     return roles or frozenset({"price"}), bound
 

@@ -51,7 +51,7 @@ _PROFILE_WORDS: dict[str, frozenset[str]] = {
     "bought": frozenset({"bought", "purchase", "purchased", "own", "ordered", "order"}),
     "viewed": frozenset({"viewed", "view", "saw", "browsed", "checked", "visited"}),
     "query": frozenset({"search", "searched", "query", "asked", "wanted"}),
-    "page": frozenset({"page", "viewed"}),
+    "page": frozenset({"page", "viewed", "viewing", "view", "browse", "browsing"}),
     "cart": frozenset({"cart", "basket", "put", "added"}),
 }
 
@@ -83,7 +83,8 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
         case "under" | "below" | "within" | "inside":
             if limit_ahead(tokens, i, backing) or (word == "under" and _promoted(following, backing)):
                 return ""
-            ok = reaches(following, figures, i)
+            label = frozenset(words_of(str(backing.values.get("price_vs_category", {}).get("category") or "")))
+            ok = reaches(following, figures, i, label)
             return "" if ok and role_cited(following, backing) else "wrong_comparative"
         case "over":
             ok = before == "left" or any(
@@ -207,6 +208,8 @@ def _of_supply(tokens: Sequence[Token], i: int, backing: Backing, figures: Seque
             whole = bool(backing.values.get("query_match", {}).get("all"))
             ok = backing.number("price_vs_budget", "under_minor") == 0 or figure_at(figures, i + 1)
             ok = ok or (whole and nxt in ("what", "as"))
+            tagged = any(t.word == "tag" for t in following[1:3])
+            ok = ok or ("attribute_match" in kinds and nxt in ("that", "this", "the") and tagged)
             return "" if ok else "wrong_comparative"
         case "only" | "few":
             if word == "only" and outpaced(tokens, i, backing):

@@ -29,8 +29,11 @@ def figure_at(figures: Sequence[int], i: int) -> bool:
     return i < len(figures) and figures[i] > 0
 
 
-def reaches(following: Sequence[Token], figures: Sequence[int], i: int) -> bool:
-    """Whether what is compared with comes next: a budget, a median, the lowest price, or an amount."""
+def reaches(following: Sequence[Token], figures: Sequence[int], i: int, label: frozenset[str] = frozenset()) -> bool:
+    """Whether what is compared with comes next: a budget, a median, the lowest price, or an amount.
+
+    Args: label: words of the category whose median it may be: "under the Tableware median".
+    """
     stated = False
     for step, token in enumerate(following, start=1):
         if token.word in _BUDGETS or token.text in ("median", "lowest", "low"):
@@ -39,6 +42,8 @@ def reaches(following: Sequence[Token], figures: Sequence[int], i: int) -> bool:
             if step >= 6:
                 return False
             stated = True
+            continue
+        if token.word in label and any(t.text == "median" for t in following[step : step + 3]):
             continue
         if token.text not in _DETERMINERS and token.text != "recent" and token.text not in ("half", "price"):
             return stated
@@ -115,6 +120,11 @@ def compared_with(
         return ""
     if outpaced(tokens, i, backing):
         return ""
+    told = following[0].text if following else ""
+    then = len(following) > 1 and following[1].text in _THEN
+    if told in ("this", "these", "it") and not then and tokens[i - 1].text in ("less", "lower", "cheaper"):
+        first = next((k for k in range(i) if denied(tokens, k, backing)), None)
+        return "" if first is not None and backing.standing() == "lowest" else "wrong_comparative"
     if i and tokens[i - 1].text in ("more", "pricier") and following and following[0].text in ("this", "these", "it"):
         return "" if rest_is_subject(tokens, i - 1) else "wrong_comparative"
     if figure_at(figures, i) or figure_at(figures, i + 1):
@@ -155,7 +165,7 @@ def rest_is_subject(tokens: Sequence[Token], i: int) -> bool:
     k = i
     for token in reversed(tokens[:i]):
         k -= 1
-        if token.text in _FRACTIONS or _counts(tokens, k):
+        if token.text in _FRACTIONS or _counts(tokens, k) or (k + 1 == i - 1 and _counts_alone(tokens, k)):
             return token.text != "than"
         if token.text == "than" or token.stop == 2:
             return False
@@ -166,6 +176,13 @@ def _counts(tokens: Sequence[Token], k: int) -> bool:
     """Whether "11 of the 13", "eleven out of" begins at k."""
     after = [t.text for t in tokens[k + 1 : k + 3]]
     return (tokens[k].figure or tokens[k].text in WORD_FIGURES) and (after[:1] == ["of"] or after == ["out", "of"])
+
+
+def _counts_alone(tokens: Sequence[Token], k: int) -> bool:
+    """ "of 11 products, 7 cost more": the figure at k, after a whole that opens the sentence."""
+    return (tokens[k].figure or tokens[k].text in WORD_FIGURES) and any(
+        t.text == "of" and t.stop == 2 for t in tokens[:k]
+    )
 
 
 def outpaced(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
@@ -206,6 +223,8 @@ def denied(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
 def lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequence[Token], before: str) -> str:
     """What is wrong with the superlative of price at i, "" when a cited fact says so."""
     word = tokens[i].text
+    if word == "least" and before == "the" and following and following[0].text == "of":
+        return "" if backing.standing() == "lowest" else "superlative"
     if word == "least" and (before == "at" or not following or following[0].text != "expensive"):
         return "superlative"
     if word != "low" and backing.standing() == "lowest":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.pipeline.proof_facts import Backing, Deed
+from app.pipeline.proof_facts import Backing, Deed, OwnWords
 from app.pipeline.proof_text import Token, word_set
 
 _RELATIONS = word_set("pairs paired complement complements accompanies combine combines combined goes go")
@@ -15,7 +15,8 @@ _DEEDS: dict[str, Deed] = {
     "buying": "bought",
     "buy": "bought",
     "viewing": "page",
-    "browsing": "viewed",
+    "browsing": "page",
+    "browse": "page",
     "bought": "bought",
     "purchased": "bought",
     "own": "bought",
@@ -36,7 +37,7 @@ _AS_WELL = word_set("is are was were does do did has have")
 _WORKS = word_set("work works worked working")
 
 
-def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int]) -> str:
+def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int], own: OwnWords) -> str:
     """What the sentence says that the shopper did and no cited fact says; "" when it is right.
 
     `named[i]`: one more than the index of the name in backing.names that token i belongs to, 0 for none.
@@ -49,6 +50,9 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
             return "cart"
         if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
             return "page"
+        stranger = _not_this(tokens, i, backing, named, own)
+        if stranger:
+            return stranger
         if token.text not in ("you", "your"):
             continue
         j = i + 1
@@ -72,6 +76,8 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
         ):
             return token.text + " saved"  # money, not a wish list
         if onward is not None and onward.text in ("this", "it", "these") and not onward.stop:
+            if any(n.deed == deed and n.words == own.named for n in backing.names):
+                continue  # the shopper's history holds this very item
             return token.text + " " + tokens[j].text + " " + onward.text
         name = _object(i, j, tokens, [n if n and backing.names[n - 1].deed else 0 for n in named])
         did = {n.deed for n in backing.names if name and n.words == backing.names[name - 1].words}
@@ -79,6 +85,27 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int])
             return token.text + " " + tokens[j].text
         if deed not in backing.deeds and not (deed == "page" and "viewed" in backing.deeds):
             return token.text + " " + tokens[j].text
+    return ""
+
+
+def _not_this(tokens: Sequence[Token], i: int, backing: Backing, named: Sequence[int], own: OwnWords) -> str:
+    """ "the speaker in your cart", "the speaker you bought" of this very speaker, when no cited line names it."""
+    if [t.text for t in tokens[i : i + 3]] in (["in", "your", "cart"], ["in", "your", "basket"]):
+        end = i
+    elif tokens[i].text == "you" and i and any(t.text in _DEEDS for t in tokens[i + 1 : i + 3]):
+        end = i - 1 if tokens[i - 1].text in ("which", "that") else i
+    else:
+        return ""
+    if tokens[end].stop:
+        return ""
+    for k in range(end - 1, max(end - 9, -1), -1):
+        if named[k] or tokens[k + 1].stop:
+            return ""
+        if tokens[k].text in ("the", "a", "an", "your"):
+            history = {word for name in backing.names if name.deed for word in name.words}
+            told = [t for t in tokens[k + 1 : end] if t.word in own.words and t.word not in history]
+            mine = any(name.deed and name.words == own.named for name in backing.names)
+            return "" if mine or not told else "the " + " ".join(t.text for t in tokens[k + 1 : end])
     return ""
 
 
@@ -98,6 +125,15 @@ def _object(i: int, j: int, tokens: Sequence[Token], named: Sequence[int]) -> in
 def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[object], named: Sequence[int]) -> str:
     """A word that says this goes with something when no cited orders say so; "" when there is none."""
     for i, token in enumerate(tokens[:-1]):
+        k = i + 1
+        while k + 1 < len(tokens) and tokens[k].text in ("the", "a", "an", "your") and not named[k]:
+            k += 1
+        if (
+            token.text in ("fit", "fits", "suits", "suit")
+            and named[k]
+            and not any(t.stop for t in tokens[i + 1 : k + 1])
+        ):
+            return token.text  # of two products nothing is known but what their names say
         if token.text in _WORKS and tokens[i + 1].text == "with" and any(named[i + 2 : i + 6]):
             return token.text + " with"  # bought together is not compatible with
         needed = tokens[i + 1].text in ("this", "these", "it", "a", "more") or tokens[i - 1].text == "you"

@@ -81,6 +81,7 @@ class OwnWords:
     named: tuple[str, ...] = ()  # words of the name, in order
     brand: tuple[str, ...] = ()  # words of the brand, in order
     vague: frozenset[str] = frozenset()  # words of a category for several things ("Coffee & Tea") and of nothing else
+    other_things: frozenset[str] = frozenset()  # of these, what the item isn't: "coffee" where its name says "tea"
     counts: frozenset[str] = frozenset()  # figures that say how many pieces the item is
 
 
@@ -119,7 +120,9 @@ def own_words(item: Product, config: ReasonConfig) -> OwnWords:
         return _own(*(text if config.sensitivity.speakable(text) else "" for text in texts), (), (), ())
     hidden = config.sensitivity.attributes
     shown = tuple((k, v) for k, v in item.attributes.items() if k.casefold() not in hidden)
-    return _own(item.name, item.brand or "", tuple((item.category or "").split(">")), item.tags, shown, config.size_attributes)
+    return _own(
+        item.name, item.brand or "", tuple((item.category or "").split(">")), item.tags, shown, config.size_attributes
+    )
 
 
 @lru_cache(maxsize=4_096)
@@ -152,6 +155,7 @@ def _own(
         if words:
             fields[words[0]] = (*fields.get(words[0], ()), words)
             pairs.update(itertools.pairwise(words))
+    held = details | set(words_of(name)) | set(words_of(brand))
     return OwnWords(
         words=frozenset(telling | {form for word in words_of(name) for form in forms(word)}),
         telling=frozenset(telling),
@@ -169,7 +173,8 @@ def _own(
         },
         named=words_of(name),
         brand=words_of(brand),
-        vague=_vague(category) - details - set(words_of(name)) - set(words_of(brand)),
+        vague=_vague(category) - held,
+        other_things=frozenset(w for part in category if _vague((part,)) & held for w in _vague((part,)) - held),
         counts=_counts(words_of(name), attributes),
     )
 
@@ -181,7 +186,7 @@ def _all_words(texts: Sequence[str]) -> frozenset[str]:
 def _vague(category: Sequence[str]) -> frozenset[str]:
     """Words of labels that stand for several things: what is in "Coffee & Tea" need not be coffee."""
     joined = [words_of(part) for part in category]
-    several = {word for words in joined if {"&", "and"} & set(words) for word in words}
+    several = {word for words in joined if {"&", "and"} & set(words) for word in words} - {"&", "and"}
     return frozenset(several - {word for words in joined if not {"&", "and"} & set(words) for word in words})
 
 

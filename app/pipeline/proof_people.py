@@ -8,6 +8,7 @@ from app.pipeline.proof_text import Token, word_set
 
 _PEOPLE = word_set("shopper customer people buyer reviewer rater")
 _RETURNS = word_set("come comes return returns returning back revisit")
+_NOT_KNOWN = word_set("search searched looking looked want wanted love loved choose chose prefer prefers view viewed")
 _UNKNOWN_DEEDS = word_set(
     "read liked loved love used use listened listen watched watch played play wore tried rated reviewed recommend "
     "recommended enjoyed enjoy"
@@ -60,4 +61,4 @@ def _qualified(tokens: Sequence[Token], i: int, named: Sequence[int], told: Sequ
         return True
     if told[:1] == ["with"] and any(named[i + 2 : i + 6]):
         return any(t.text in _RATES for t in tokens[i + 2 :])
-    return bool(told) and told[0] in _RETURNS
+    return bool(told) and (told[0] in _RETURNS or told[0] in _NOT_KNOWN)

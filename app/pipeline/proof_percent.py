@@ -55,7 +55,16 @@ def percentage(tokens: Sequence[Token], mention: Mention, backing: Backing, cove
         roles = _told_of(tokens, mention, backing, ("reduction", "promotion"))
     if roles == ("pricier",) and first == "of" and _of_others(after, backing, covered[mention.end :]):
         return Stated(failure="uncited_number")
-    return _share(mention, backing, roles)
+    below = roles == ("share",) and _bounded(tokens, mention)
+    return _share(mention, backing, roles, bounded=below)
+
+
+def _bounded(tokens: Sequence[Token], mention: Mention) -> bool:
+    """ "less than 5% of your budget", "under 5%": above the truth, by no more than the truth again."""
+    before = [t.text for t in tokens[max(mention.start - 2, 0) : mention.start]]
+    if [t.text for t in tokens[mention.start : mention.first]] == ["less", "than"]:
+        return True
+    return before == ["less", "than"] or before[-1:] in (["under"], ["below"])
 
 
 def _of_others(after: Sequence[Token], backing: Backing, covered: Sequence[int]) -> bool:
@@ -118,8 +127,11 @@ def _told_of(tokens: Sequence[Token], mention: Mention, backing: Backing, roles:
     return tuple(role for role in roles if role == wanted)
 
 
-def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
-    """A percentage is the fact's, or of a budget within one point; a fraction in words within one and a half."""
+def _share(mention: Mention, backing: Backing, roles: Sequence[str], *, bounded: bool = False) -> Stated:
+    """A percentage is the fact's, or of a budget within one point; a fraction in words within one and a half.
+
+    Of a count ("12 of the 15") a percentage is the rounded one.
+    """
     whole = mention.whole()
     if mention.shape == "percent" and whole is None:
         return Stated(failure="uncited_number")
@@ -127,10 +139,12 @@ def _share(mention: Mention, backing: Backing, roles: Sequence[str]) -> Stated:
     for held in backing.quantities:
         if held.role not in roles or held.unit not in ("percent", "share", "portion"):
             continue
-        if held.unit == "portion" and mention.shape != "fraction":
-            continue  # "6 of 8" is no percentage, but it is three in four
         true = 100 * held.value if held.unit == "percent" else held.value
-        slack = 150 if mention.shape == "fraction" else 100 if held.unit == "share" else 0
+        if bounded:
+            if true < value <= 2 * true:
+                return Stated(held.fact_id)
+            continue
+        slack = {"share": 100, "portion": 50}.get(held.unit, 0) if mention.shape != "fraction" else 150
         if mention.hedge == "above" and 10 * (true - value) > true:
             continue  # "just over half" of 90%
         if within(value, true, mention.hedge) or (not mention.hedge and abs(value - true) <= slack):

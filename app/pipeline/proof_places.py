@@ -1,11 +1,11 @@
-"""In which field of the item's record a sentence says that a word stands: its name, tags, details, category or sizes."""
+"""In which field of the item's record a sentence says that a word stands: name, tags, details, category or sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from app.pipeline.proof_facts import Backing, Field, OwnWords
-from app.pipeline.proof_text import Token, word_set
+from app.pipeline.proof_text import Token, word_set, words_of
 
 _FIELDS: dict[str, tuple[Field, ...]] = {
     "name": ("name",),
@@ -20,7 +20,7 @@ _HOLDS = word_set(
 )
 _SEARCHES = word_set("search searched searching query looking typed searches")
 _FILLERS = word_set("a an the for of in on to with and or")
-_OF_TERMS = word_set("word words term terms it this that them both")
+_OF_TERMS = word_set("word words term terms it them both search")
 _REACH = 7
 _TAGS = word_set("tag tags tagged tagging")
 _TAG_LEADS = word_set("with as a the your interest interests style styles like of both")
@@ -32,13 +32,16 @@ _NOUN_ENDS = word_set("is are has was comes costs for rated at from by that whic
 _POINTS = word_set("this these a an another")
 
 
-def wrong_place(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> str:
-    """The word that stands in no such field, or the field that holds none; "" when every place is right."""
+def wrong_place(tokens: Sequence[Token], backing: Backing, named: Sequence[int], own: OwnWords) -> str:
+    """The word that stands in no such field, or the field that holds none; "" when every place is right.
+
+    Args: named: above 0 where a token is part of a cited name.
+    """
     return (
-        _wrong_field(tokens, backing, own)
+        _wrong_field(tokens, backing, named, own)
         or _wrong_tag(tokens, backing, own)
         or _wrong_size(tokens, backing, own)
-        or _vague_noun(tokens, own)
+        or _vague_noun(tokens, backing, named, own)
     )
 
 
@@ -48,12 +51,11 @@ def _sentences(tokens: Sequence[Token]) -> list[range]:
     return [range(a, b) for a, b in zip(starts, [*starts[1:], len(tokens)], strict=True)]
 
 
-def _wrong_field(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> str:
+def _wrong_field(tokens: Sequence[Token], backing: Backing, named: Sequence[int], own: OwnWords) -> str:
     """ "the word gift of your search is in its name", where only its details hold it."""
     if "query_match" not in backing.kinds:
         return ""
-    held = backing.values["query_match"].get("terms")
-    terms = {w for term in held for w in term.casefold().split()} if isinstance(held, (list, tuple)) else set()
+    terms = {word for term in _terms(backing.values["query_match"]) for word in words_of(term)}
     for part in _sentences(tokens):
         fields = [i for i in part if tokens[i].word in _FIELDS and _tells(tokens, i, part)]
         if not fields:
@@ -62,20 +64,41 @@ def _wrong_field(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> st
         told = {
             t.word: t
             for i in part
-            if (t := tokens[i]).word in backing.searched and i not in quoted and not _filling(tokens, i)
+            if (t := tokens[i]).word in backing.searched
+            and i not in quoted
+            and not (named[i] and backing.names[named[i] - 1].deed)
+            and not _filling(tokens, i)
         }
         if not told:
-            if not any(tokens[i].text in _OF_TERMS for i in part):
+            if not terms or not any(tokens[i].text in _OF_TERMS for i in part):
                 continue
-            told = {w: t for w in backing.searched if (t := Token(w, w, False, False, 0, False)) and w in terms}
-        stands = [frozenset().union(*(own.places[f] for f in _FIELDS[tokens[i].word])) for i in fields]
+            told = {word: Token(word, word, False, False, 0, False) for word in terms}
+        match = backing.values["query_match"].get("fields")
+        alone = tuple(map(str, match)) if isinstance(match, (list, tuple)) and len(match) == 1 else ()
+        stands = [_words_in(_FIELDS[tokens[i].word], own, alone, terms) for i in fields]
         for word, token in told.items():
             if not any(word in place for place in stands):
                 return token.text
-        for i, place in zip(fields, stands, strict=True):
+        for n, (i, place) in enumerate(zip(fields, stands, strict=True)):
             if place.isdisjoint(told):
                 return tokens[i].text
+            since = fields[n - 1] if n else part.start
+            near = [t for t in tokens[since + 1 : i] if t.word in told] if i - since > 3 and len(fields) > 1 else []
+            wrong = next((t.text for t in near if t.word not in place), "")
+            if wrong and n + 1 < len(fields) and fields[n + 1] - i > 3:
+                return wrong  # "gift in its name and tea in its details"
     return ""
+
+
+def _terms(match: Mapping[str, object]) -> tuple[str, ...]:
+    held = match.get("terms")
+    return tuple(map(str, held)) if isinstance(held, (list, tuple)) else ()
+
+
+def _words_in(fields: Sequence[Field], own: OwnWords, alone: tuple[str, ...], terms: set[str]) -> frozenset[str]:
+    """What stands in the fields: by the record, and by a cited fact that names one field for all its words."""
+    told = terms if set(alone) & set(fields) else set()
+    return frozenset(told.union(*(own.places[name] for name in fields)))
 
 
 def _filling(tokens: Sequence[Token], i: int) -> bool:
@@ -90,7 +113,9 @@ def _tells(tokens: Sequence[Token], i: int, part: range) -> bool:
     before = [tokens[k].text for k in range(max(i - 6, part.start), i)]
     after = [tokens[k].text for k in range(i + 1, min(i + 9, part.stop))]
     if token.word in ("brand", "category"):
-        return any(w in ("in", "by") for w in before[-3:]) or bool(after and after[0] in _HOLDS)
+        led = [k for k in range(max(i - 4, part.start), i) if tokens[k].text in ("in", "by")]
+        inside = bool(led) and not any(t.stop or t.text in ("a", "same") for t in tokens[led[-1] + 1 : i + 1])
+        return inside or any(w in _HOLDS for w in after[:2])
     if token.word == "title" and (before[-1:] not in (["its"], ["the"]) or before[-2:-1] not in (["in"], ["by"])):
         return bool(after and after[0] in _HOLDS and before[-1:] == ["its"])  # "this title": the item itself
     return any(w in ("in", "by", "within") for w in before) or any(w in _HOLDS for w in after)
@@ -129,7 +154,9 @@ def _wrong_tag(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> str:
         while back >= 0 and tokens[back].text in _TAG_ARTICLES:
             back -= 1
         if token.text != "tagged" and back >= 0 and tokens[back].text in _TAG_IS:
-            wish = next((t for t in reversed(tokens[:back]) if t.word in backing.wished or t.word in backing.terms), None)
+            wish = next(
+                (t for t in reversed(tokens[:back]) if t.word in backing.wished or t.word in backing.terms), None
+            )
             if wish is not None and wish.word not in tags:
                 return wish.text
             continue
@@ -158,13 +185,13 @@ def _wrong_size(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> str
         if token.word != "size" or not any(t.text in ("your", "yours", "you") for t in tokens[max(i - 3, 0) : i + 5]):
             continue
         for k in (*range(i - 1, max(i - 8, -1), -1), *range(i + 1, min(i + 5, len(tokens)))):
-            near = tokens[k]
+            near: Token = tokens[k]
             between = tokens[min(i, k) + 1 : max(i, k)]
             if near.text not in _SIZES and (near.word not in own.places["size"] or not near.word.isalnum()):
                 continue
-            if all(t.text in _BETWEEN_SIZES or t.text in ("your", "you", "s") or _size(t, own) for t in between):
-                if near.word not in stated:
-                    return near.text
+            joined = all(t.text in _BETWEEN_SIZES or t.text in ("your", "you", "s") or _size(t, own) for t in between)
+            if joined and near.word not in stated:
+                return near.text
     return ""
 
 
@@ -172,15 +199,25 @@ def _size(token: Token, own: OwnWords) -> bool:
     return token.text in _SIZES or token.word in own.places["size"]
 
 
-def _vague_noun(tokens: Sequence[Token], own: OwnWords) -> str:
-    """ "this coffee" of something in Coffee & Tea that may be a tea."""
+def _vague_noun(tokens: Sequence[Token], backing: Backing, named: Sequence[int], own: OwnWords) -> str:
+    """ "this coffee" of a tea in Coffee & Tea, "this desk" of what a search for desks found in School & Desk.
+
+    Of a pasta in Pasta & Sauces whose name says neither, "this pasta" is not refused.
+    """
+    match = backing.values.get("query_match", {})
+    fields = match.get("fields")
+    only_category = isinstance(fields, (list, tuple)) and list(fields) == ["category"]
+    searched = {w for term in _terms(match) for w in words_of(term)} if only_category else set()
     for i, token in enumerate(tokens[:-1]):
-        if token.text not in _POINTS:
-            continue
+        if token.text not in _POINTS or any(t.text in _SEARCHES for t in tokens[max(i - 8, 0) : i]):
+            continue  # "you searched for a desk"
         for k in range(i + 1, min(i + 5, len(tokens))):
             if tokens[k].stop or tokens[k].text in _NOUN_ENDS or tokens[k].sign:
                 break
+            labelled = k + 1 < len(tokens) and tokens[k + 1].text in ("&", "and")
+            if tokens[k].word in own.other_things and not named[k] and not labelled:
+                return tokens[k].text
             last = k + 1 == len(tokens) or tokens[k + 1].stop > 0 or tokens[k + 1].text in _NOUN_ENDS
-            if last and tokens[k].word in own.vague:
+            if last and not named[k] and tokens[k].word in own.vague & searched:
                 return tokens[k].text
     return ""

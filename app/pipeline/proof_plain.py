@@ -55,7 +55,12 @@ _CROWDS = {"dozens": 24, "hundreds": 200, "thousands": 2000}
 _CROWD_OVER = 10  # "hundreds" of fewer than 2,000
 _SOFT = word_set("good nice solid sensible great natural handy close simple fine direct strong")
 _SOFT_NOUNS = word_set("match fit choice option pick find addition companion way item product candidate")
-_HEADS = word_set("because")
+_POINTS = word_set("this these a an the")
+_MODIFIERS = word_set(
+    "hand head eye room gear display model cover time day class money work file figure reader open side spot step turn "
+    "round short unit point run stand mid middle close early late little full able straight personal proper near next "
+    "entire welcome main class department fellow ready separate"
+)
 _OWN_REASONS = word_set("you your")
 
 
@@ -87,6 +92,17 @@ class Place:
         return 0 <= self.i + step < len(self.figures) and self.figures[self.i + step] > 0
 
 
+def as_property(place: Place) -> bool:
+    """Whether a word that is neutral elsewhere describes the item here: "this hand cream", "these short boots"."""
+    k = place.i + 1
+    known = place.covered[place.i] or place.tokens[place.i].word in place.own.words
+    if place.word not in _MODIFIERS or known or k >= len(place.tokens) or place.tokens[k].stop:
+        return False
+    following = place.tokens[k]
+    led = place.at(-1) in _POINTS or (place.i > 0 and place.tokens[place.i - 1].word in place.own.words)
+    return led and following.word in place.own.words and not following.figure
+
+
 def plain_use(place: Place) -> bool:
     """Whether the word claims nothing here: "costs 39.90 EUR" (no margin), "a pair of", "falls within", "we offer"."""
     word, before, after, kinds = place.word, place.at(-1), place.at(1), place.backing.kinds
@@ -95,6 +111,17 @@ def plain_use(place: Place) -> bool:
     match word:
         case "offers" | "offering" | "offered" if after not in ("until", "end", "ends"):
             return True
+        case "under" if before in ("fall", "falls", "falling", "comes", "filed"):
+            k = place.i + 1
+            return k < len(place.tokens) and place.tokens[k].word in place.own.places["category"]
+        case "shelf" | "shelves":
+            return before in ("our", "your") or [place.at(-3), place.at(-2), before] == ["back", "on", "the"]
+        case "pack":
+            return before == "piece"
+        case "very":
+            return before in ("that", "this", "the") and place.tokens[place.i].stop == 0
+        case "bear" | "bears" | "bearing":
+            return any(t.word in ("tag", "word", "name", "label") for t in place.tokens[place.i + 1 : place.i + 3])
         case "fall" | "falls" | "falling":
             return after in _FALLS_WHERE or (place.figure_at(1) and "price_vs_budget" in kinds)
         case "newly" | "freshly":

@@ -91,9 +91,8 @@ def _plain(
 ) -> Stated:
     first, end, value = mention.first, mention.end, mention.whole()
     before = tokens[mention.start - 1] if mention.start and tokens[mention.start].stop < 2 else None
-    if all(covered[first:end]) and not _supply(tokens, mention, 3):
-        return Stated(own=True)
-    if tokens[first].text == "one" and before is not None and before.text in _POINTERS and end == first + 1:
+    pronoun = tokens[first].text == "one" and before is not None and before.text in _POINTERS and end == first + 1
+    if pronoun or (all(covered[first:end]) and not _supply(tokens, mention, 3)):
         return Stated(own=True)
     word = tokens[first].word
     if (fact := backing.terms.get(word) or backing.wished.get(word)) and _searching(tokens, first):
@@ -112,6 +111,8 @@ def _plain(
         if undercut or (_counted_of(tokens, mention) and _dearer(after_of(tokens, end, 12))):
             # "cheaper than 7 of the 11", "7 of the 11 cost more": the dearer ones, never the whole category
             return found(mention, backing, "products", value, ("pricier",), "uncited_number")
+    if other and other[0].text in _COSTS and _dearer(after_of(tokens, end, 3)) and _of_a_count(tokens, mention):
+        return found(mention, backing, "products", value, ("pricier",), "uncited_number")
     rated = _rating(tokens, mention, before)
     noun = None if rated else _noun(tokens, mention)
     if rated:
@@ -142,7 +143,10 @@ def _plain(
         return found(mention, backing, "raters", value, None, "unit")
     if noun == "raters" and _bought(tokens, end):
         return Stated(failure="unit")  # shoppers who rated are not shoppers who bought
-    if value is None and noun in ("raters", "orders", "left"):
+    theirs = [t.text for t in after_of(tokens, end, 4)]
+    whole = value is not None or noun not in ("raters", "orders", "left")
+    its = noun == "products" and before is not None and before.text == "its"
+    if not whole or its or "yours" in theirs[1:3] or (noun == "orders" and _rated_by(tokens, first)):
         return Stated(failure="unit")
     had = [t.text for t in tokens[max(mention.start - 2, 0) : mention.start]]
     if noun == "orders" and tokens[mention.start].stop == 0 and (had[-1:] == ["your"] or had in _HAD):
@@ -196,6 +200,20 @@ def _of_an_aspect(tokens: Sequence[Token], end: int) -> bool:
         if not (token.figure or token.sign or token.text in ("out", "of", "five") or token.word == "star"):
             return False
     return False
+
+
+def _rated_by(tokens: Sequence[Token], first: int) -> bool:
+    """ "rated 4.8 by the 4 orders"."""
+    rated = any(t.text in _RATERS_SAY for t in tokens[max(first - 10, 0) : first])
+    return rated and "by" in [t.text for t in tokens[max(first - 2, 0) : first]]
+
+
+def _of_a_count(tokens: Sequence[Token], mention: Mention) -> bool:
+    """ "Of the 11 products in Board Games, 7 cost more": the whole is counted first."""
+    start = mention.start
+    while start and tokens[start].stop < 2:
+        start -= 1
+    return tokens[start].text == "of" and any(t.figure or t.text in WORD_FIGURES for t in tokens[start : mention.start])
 
 
 def _counted_of(tokens: Sequence[Token], mention: Mention) -> bool:
@@ -281,6 +299,8 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
         return None
     i, j = mention.first, mention.end
     written = tokens[i].word if tokens[i].figure else str(mention.n)
+    if written in own.counts and _counts_pieces(tokens, j, own):
+        return Stated(own=True)
     near = [UNIT_WORDS.get(t.text, t.word) for t in after_of(tokens, j, 3)]
     near += [t.word for t in after_of(tokens, j, 3)]
     near += [t.word for t in tokens[max(i - 3, 0) : i]]
@@ -293,6 +313,12 @@ def _own_figure(tokens: Sequence[Token], mention: Mention, own: OwnWords) -> Sta
     if j < len(tokens) and not tokens[j].sign:
         neighbours += [(written, tokens[j].word), (written, UNIT_WORDS.get(tokens[j].text, ""))]
     return Stated(own=True) if any(pair in own.pairs for pair in neighbours) else None
+
+
+def _counts_pieces(tokens: Sequence[Token], j: int, own: OwnWords) -> bool:
+    """ "25 allium bulbs", "25-piece": what follows is what the item is, and nothing is said of it."""
+    following = after_of(tokens, j, 3)
+    return bool(following) and (following[0].word == "piece" or following[0].word in own.places["name"])
 
 
 def _searching(tokens: Sequence[Token], first: int) -> bool:

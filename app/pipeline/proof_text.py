@@ -67,6 +67,13 @@ _IRREGULAR = {
 _HARD_STOPS = frozenset(".;!?…")
 
 
+class CitedAt(NamedTuple):
+    """One citation: how many words and figures of the sentence stand before it (`tokens_of`), and the facts' ids."""
+
+    at: int
+    fact_ids: tuple[str, ...]
+
+
 class Resolved(NamedTuple):
     """A sentence without its citations, and what they stand for."""
 
@@ -74,6 +81,7 @@ class Resolved(NamedTuple):
     evidence: tuple[Evidence, ...]  # in the order in which they are first cited
     profile_facts: tuple[ProfileFact, ...]
     unknown: tuple[str, ...]  # citations of nothing that this item may cite: a sentence with one is not shown
+    citations: tuple[CitedAt, ...] = ()  # where each stood, in order
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,9 @@ def resolve_citations(text: str, facts_by_citation: Mapping[str, Evidence | Prof
     found: dict[str, Evidence | ProfileFact] = {}
     unknown: dict[str, None] = {}
 
+    places: list[tuple[int, tuple[str, ...]]] = []  # words before the citation, names
+    read = [0, 0]  # characters and words so far
+
     def drop(match: re.Match[str]) -> str:
         names = match[1].replace(",", " ").replace(";", " ").split()
         if not names or not all(_CITED_ID.match(name) for name in names):
@@ -103,13 +114,16 @@ def resolve_citations(text: str, facts_by_citation: Mapping[str, Evidence | Prof
                 found[name] = facts_by_citation[name]
             else:
                 unknown[name] = None
+        read[:] = match.end(), read[1] + len(tokens_of(text[read[0] : match.start()]))
+        places.append((read[1], tuple(names)))
         return ""
 
     sentence = mended(_CITATION.sub(drop, text))
     evidence = tuple(dict.fromkeys(f.id for f in found.values() if isinstance(f, Evidence)))
     by_id = {f.id: f for f in found.values() if isinstance(f, Evidence)}
     profile = {f.id: f for f in found.values() if isinstance(f, ProfileFact)}
-    return Resolved(sentence, tuple(by_id[i] for i in evidence), tuple(profile.values()), tuple(unknown))
+    citations = tuple(CitedAt(at, tuple(found[name].id for name in names if name in found)) for at, names in places)
+    return Resolved(sentence, tuple(by_id[i] for i in evidence), tuple(profile.values()), tuple(unknown), citations)
 
 
 def mended(text: str) -> str:

@@ -78,6 +78,8 @@ def framed(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
     offers = {"for"} if tokens[head].text in _SEARCH_HEADS else _OFFERS
     if before[-1:] == ["your"] and before[0] in offers:
         return False  # "for your interest in organic": says that the item answers it
+    if _answered(tokens, i + 1):
+        return False
     verbs = tokens[max(head - 4, 0) : head]
     return not any(form in _FITS for token in verbs for form in (token.word, *forms(token.word)))
 
@@ -85,6 +87,11 @@ def framed(tokens: Sequence[Token], i: int, backing: Backing) -> bool:
 def _answered(tokens: Sequence[Token], start: int) -> bool:
     """Whether the rest says that the item answers it: "… and this is made for it"."""
     for k in range(start, len(tokens)):
+        nxt = [t.text for t in tokens[k + 1 : k + 3] if t.stop < 2]
+        if tokens[k].text in ("has", "have", "offers", "offer") and nxt[:1] in (["it"], ["that"]):
+            return True
+        if tokens[k].text in ("is", "are") and nxt[:1] in (["one"], ["such"]) and nxt[1:] != ["of"]:
+            return True
         if _FITS.isdisjoint((tokens[k].word, *forms(tokens[k].word))) and tokens[k].text != "made":
             continue
         ahead = [t.text for t in tokens[k + 1 : k + 3] if t.stop < 2]

@@ -90,5 +90,6 @@ def _proved(scene: Scene, order: ModelOrder, product: Product, evidence: tuple[E
         profile_facts=resolved.profile_facts,
         config=scene.config,
         currency=scene.currency,
+        citations=resolved.citations,
     )
     return proof if proof.ok else None

@@ -80,6 +80,7 @@ def verdict(case: Case, config: ReasonConfig) -> Proof | None:
         profile_facts=resolved.profile_facts,
         config=config,
         currency=case.currency,
+        citations=resolved.citations,
     )
 
 
