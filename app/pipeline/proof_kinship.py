@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from app.pipeline.proof_facts import Backing, Name, OwnWords
-from app.pipeline.proof_text import Token, word_set, words_of
+from app.pipeline.proof_text import Token, half_sentences, word_set, words_of
 
 Relation = Literal["same_brand", "category_affinity", "bought_together"]
 
@@ -32,10 +32,8 @@ def wrong_kinship(tokens: Sequence[Token], backing: Backing, named: Sequence[int
 
     Args: named: one more than the index of the name in backing.names that a token belongs to, 0 for none.
     """
-    starts = [i for i, token in enumerate(tokens) if i == 0 or token.stop == 2]
     earlier: list[Name] = []
-    for start, end in zip(starts, [*starts[1:], len(tokens)], strict=True):
-        part = range(start, end)
+    for part in half_sentences(tokens):
         names = _names(backing, named, part)
         if names and (alike := _alike(tokens, part) or _likened(tokens, part, backing, named, own)):
             return alike

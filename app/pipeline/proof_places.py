@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.pipeline.proof_facts import Backing, Field, OwnWords
-from app.pipeline.proof_text import Token, word_set, words_of
+from app.pipeline.proof_text import Token, half_sentences, word_set, words_of
 
 _FIELDS: dict[str, tuple[Field, ...]] = {
     "name": ("name",),
@@ -45,18 +45,12 @@ def wrong_place(tokens: Sequence[Token], backing: Backing, named: Sequence[int],
     )
 
 
-def _sentences(tokens: Sequence[Token]) -> list[range]:
-    """The half-sentences, as ranges of indices."""
-    starts = [i for i, token in enumerate(tokens) if i == 0 or token.stop == 2]
-    return [range(a, b) for a, b in zip(starts, [*starts[1:], len(tokens)], strict=True)]
-
-
 def _wrong_field(tokens: Sequence[Token], backing: Backing, named: Sequence[int], own: OwnWords) -> str:
     """ "the word gift of your search is in its name", where only its details hold it."""
     if "query_match" not in backing.kinds:
         return ""
     terms = {word for term in _terms(backing.values["query_match"]) for word in words_of(term)}
-    for part in _sentences(tokens):
+    for part in half_sentences(tokens):
         fields = [i for i in part if tokens[i].word in _FIELDS and _tells(tokens, i, part)]
         if not fields:
             continue

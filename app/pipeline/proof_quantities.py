@@ -169,13 +169,8 @@ def _plain(
     emptied = (
         mention.start > 1 and before is not None and before.text == "to" and tokens[mention.start - 2].text == "down"
     )
-    if (scarce or emptied) and not mention.hedge:
-        left = found(mention, backing, "left", value, None, "")
-        if left.fact_id:
-            return left
-    if _supply(tokens, mention) or any(
-        t.text in ("left", "remain", "remaining") for t in tokens[max(first - 6, 0) : end + 4]
-    ):
+    near = any(t.text in ("left", "remain", "remaining") for t in tokens[max(first - 6, 0) : end + 4])
+    if near or _supply(tokens, mention) or ((scarce or emptied) and not mention.hedge):
         left = found(mention, backing, "left", value, None, "")
         if left.fact_id:
             return left

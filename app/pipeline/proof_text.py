@@ -6,7 +6,7 @@ Everything here is linear in the text: no pattern can backtrack, and callers cap
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -170,6 +170,12 @@ def tokens_of(text: str) -> list[Token]:
             continue
         stop, end = 0, match.end()
     return found
+
+
+def half_sentences(tokens: Sequence[Token]) -> list[range]:
+    """The indices of the tokens between full stops, semicolons and the like, in order; none of no tokens."""
+    starts = [i for i, token in enumerate(tokens) if i == 0 or token.stop == 2]
+    return [range(a, b) for a, b in zip(starts, [*starts[1:], len(tokens)], strict=False)]
 
 
 @lru_cache(maxsize=65_536)

@@ -21,6 +21,7 @@ from evals.proofs.paraphrased import paraphrased_cases
 from evals.proofs.shop_cases import load_products, subjects
 
 NATURAL = Path(__file__).parent / "natural.jsonl"
+NATURAL_SECOND = Path(__file__).parent / "natural_second.jsonl"
 _SHOWN = 40  # sentences listed of each kind of mistake
 
 
@@ -56,6 +57,8 @@ class Figures:
     compiled: Tally  # sentences of compile_reasons; right = accepted
     natural_false: Tally | None
     natural_true: Tally | None
+    second_false: Tally  # the second set of natural sentences
+    second_true: Tally
     paraphrased_false: Tally
     paraphrased_true: Tally
     ms_p50: float
@@ -105,6 +108,7 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
         unproved += ok and _unproved_figures(case) > 0
     times.sort()
     false, true = _natural(natural, config) if natural.exists() else (None, None)
+    second_false, second_true = _natural(NATURAL_SECOND, config)
     told_false, told_true = _paraphrased(config)
     return Figures(
         lies=by_type,
@@ -114,6 +118,8 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
         compiled=_compiled(config),
         natural_false=false,
         natural_true=true,
+        second_false=second_false,
+        second_true=second_true,
         paraphrased_false=told_false,
         paraphrased_true=told_true,
         ms_p50=times[len(times) // 2],
@@ -225,6 +231,8 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "compiled": told(figures.compiled),
         "naturalFalse": told(figures.natural_false),
         "naturalTrue": told(figures.natural_true),
+        "secondNaturalFalse": told(figures.second_false),
+        "secondNaturalTrue": told(figures.second_true),
         "paraphrasedFalse": told(figures.paraphrased_false),
         "paraphrasedTrue": told(figures.paraphrased_true),
         "milliseconds": {"p50": figures.ms_p50, "p95": figures.ms_p95, "max": figures.ms_max},

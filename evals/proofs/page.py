@@ -28,6 +28,8 @@ def missed_targets(figures: Figures) -> list[str]:
     if figures.natural_false is not None and figures.natural_true is not None:
         checks.append(("false natural sentences caught", figures.natural_false.share, 0.95))
         checks.append(("true natural sentences accepted", figures.natural_true.share, 0.90))
+    checks.append(("false sentences of the second natural set caught", figures.second_false.share, 0.95))
+    checks.append(("true sentences of the second natural set accepted", figures.second_true.share, 0.90))
     missed = [f"{name} {share:.1%}, target {target:.0%}" for name, share, target in checks if share < target]
     if figures.unproved_figures:
         missed.append(f"{figures.unproved_figures} accepted sentences hold a figure that no fact holds, target 0")
@@ -54,11 +56,14 @@ def page(figures: Figures) -> str:
             _row("true natural sentences accepted", figures.natural_true, "≥ 90%"),
         ]
     lines += [
+        _row("false sentences of the second natural set refused", figures.second_false, "≥ 95%"),
+        _row("true sentences of the second natural set accepted", figures.second_true, "≥ 90%"),
         _row("paraphrased falsehoods refused", figures.paraphrased_false, ""),
         _row("paraphrased truths accepted", figures.paraphrased_true, ""),
         f"| accepted sentences with an unproved figure | | {figures.unproved_figures} | | 0 |",
         "",
         *_natural_note(),
+        *_second_note(),
         *_paraphrase_note(),
         "## Lies by type",
         "",
@@ -76,6 +81,8 @@ def page(figures: Figures) -> str:
     for title, tally in (
         ("False natural sentences that pass", figures.natural_false),
         ("True natural sentences that are refused", figures.natural_true),
+        ("False sentences of the second natural set that pass", figures.second_false),
+        ("True sentences of the second natural set that are refused", figures.second_true),
         ("Paraphrased falsehoods that pass", figures.paraphrased_false),
         ("Paraphrased truths that are refused", figures.paraphrased_true),
     ):
@@ -107,6 +114,19 @@ def _natural_note() -> list[str]:
     return [*textwrap.wrap(told, 118), ""]
 
 
+def _second_note() -> list[str]:
+    second = first_run()["second"]
+    false, true = second["falseCaught"], second["trueAccepted"]
+    told = (
+        "A second set of natural sentences was written later, again by someone who had not seen the rules, about the "
+        f"lines of real prompts. **On first sight {false['right']} of {false['n']} false ones were refused and "
+        f"{true['right']} of {true['n']} true ones accepted**, after {second['labelsCorrected']} labels had been "
+        "corrected: those sentences say what the product's record holds and their writer was not shown. Rules were "
+        "made from all of them since, so their row in the table is no measure of unseen prose."
+    )
+    return [*textwrap.wrap(told, 118), ""]
+
+
 def _paraphrase_note() -> list[str]:
     runs = cast(dict[str, Any], json.loads(_PARAPHRASE_RUNS.read_text(encoding="utf-8")))
 
@@ -115,9 +135,10 @@ def _paraphrase_note() -> list[str]:
 
     told = (
         "Paraphrases were written by the people who work on the prover, in rounds, each before the rules made from "
-        f"it: on first sight {of('first', 'trueAccepted')} truths of the first round and "
-        f"{of('second', 'trueAccepted')} of the second were accepted, and {of('first', 'falseCaught')}, "
-        f"{of('second', 'falseCaught')} and {of('third', 'falseCaught')} falsehoods of three rounds were refused. "
+        f"it: on first sight {of('first', 'trueAccepted')}, {of('second', 'trueAccepted')} and "
+        f"{of('third', 'trueAccepted')} truths of three rounds were accepted, and {of('first', 'falseCaught')}, "
+        f"{of('second', 'falseCaught')}, {of('third', 'falseCaught')} and {of('fourth', 'falseCaught')} falsehoods of "
+        "four rounds were refused. "
         f"{runs['first']['trueAccepted']['takenOutLater']} refused sentences of the first round were then taken out: "
         "they say more than the facts, or their truth is a matter of opinion. "
         "The falsehoods aim at the freedoms that the rules give."
