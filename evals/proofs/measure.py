@@ -22,6 +22,7 @@ from evals.proofs.shop_cases import load_products, subjects
 
 NATURAL = Path(__file__).parent / "natural.jsonl"
 NATURAL_SECOND = Path(__file__).parent / "natural_second.jsonl"
+NATURAL_THIRD = Path(__file__).parent / "natural_third.jsonl"
 _SHOWN = 40  # sentences listed of each kind of mistake
 
 
@@ -59,6 +60,8 @@ class Figures:
     natural_true: Tally | None
     second_false: Tally  # the second set of natural sentences
     second_true: Tally
+    third_false: Tally  # the third, which nobody who works on the prover may read: what it does on unseen prose
+    third_true: Tally
     paraphrased_false: Tally
     paraphrased_true: Tally
     ms_p50: float
@@ -109,6 +112,7 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
     times.sort()
     false, true = _natural(natural, config) if natural.exists() else (None, None)
     second_false, second_true = _natural(NATURAL_SECOND, config)
+    third_false, third_true = _natural(NATURAL_THIRD, config)
     told_false, told_true = _paraphrased(config)
     return Figures(
         lies=by_type,
@@ -120,6 +124,8 @@ def measure(config: ReasonConfig, *, n_truths: int = 5_000, n_lies: int = 300, n
         natural_true=true,
         second_false=second_false,
         second_true=second_true,
+        third_false=third_false,
+        third_true=third_true,
         paraphrased_false=told_false,
         paraphrased_true=told_true,
         ms_p50=times[len(times) // 2],
@@ -233,6 +239,8 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "naturalTrue": told(figures.natural_true),
         "secondNaturalFalse": told(figures.second_false),
         "secondNaturalTrue": told(figures.second_true),
+        "thirdNaturalFalse": {"n": figures.third_false.n, "right": figures.third_false.right},
+        "thirdNaturalTrue": {"n": figures.third_true.n, "right": figures.third_true.right},
         "paraphrasedFalse": told(figures.paraphrased_false),
         "paraphrasedTrue": told(figures.paraphrased_true),
         "milliseconds": {"p50": figures.ms_p50, "p95": figures.ms_p95, "max": figures.ms_max},
