@@ -166,7 +166,7 @@ class _Check:
         wide = too_wide(self.tokens, self.backing)
         if wide:
             self._fail("superlative", wide)
-        wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.config)
+        wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.own, self.config)
         if wish:
             self._fail("wrong_wish", wish)
         place = proof_places.wrong_place(self.tokens, self.backing, self.named, self.own)

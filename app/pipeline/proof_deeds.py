@@ -126,7 +126,7 @@ def wrong_relation(tokens: Sequence[Token], backing: Backing, covered: Sequence[
     """A word that says this goes with something when no cited orders say so; "" when there is none."""
     for i, token in enumerate(tokens[:-1]):
         k = i + 1
-        while k + 1 < len(tokens) and tokens[k].text in ("the", "a", "an", "your") and not named[k]:
+        while k + 1 < len(tokens) and tokens[k].text in ("the", "a", "an") and not named[k]:
             k += 1
         if (
             token.text in ("fit", "fits", "suits", "suit")

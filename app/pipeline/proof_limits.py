@@ -42,6 +42,8 @@ def shopper_sets(tokens: Sequence[Token], j: int) -> bool:
         return False
     if tokens[j].text in ("set", "gave", "named", "stated", "mentioned", "entered", "specified", "allowed"):
         return True
+    if tokens[j].text == "planned" and (j + 1 == len(tokens) or tokens[j + 1].stop):
+        return True
     return any(t.text in ("spend", "pay") for t in tokens[j + 1 : j + 3])
 
 

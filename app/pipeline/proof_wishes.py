@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.pipeline.proof_facts import Backing
+from app.pipeline.proof_facts import Backing, OwnWords
 from app.pipeline.proof_text import Token, forms, word_set
 from app.pipeline.reasons_schema import ReasonConfig
 
@@ -18,6 +18,7 @@ _HEADS = word_set(
     "search searched searching searches query looking asked requested wanted typed interest interests interested style "
     "styles size sizes like liking taste return back"
 )
+_OF_YOUR = word_set("your of one two three among some both all the")
 _NEXT_TO_HEAD = word_set(
     "is one of your was are includes include list named listed stated in for a an the some and or among on both"
 )
@@ -35,7 +36,7 @@ _BACK = word_set("it that them this both these too")
 _REACH = 8
 
 
-def wrong_wish(tokens: Sequence[Token], backing: Backing, config: ReasonConfig) -> str:
+def wrong_wish(tokens: Sequence[Token], backing: Backing, own: OwnWords, config: ReasonConfig) -> str:
     """What the sentence says the shopper searched, likes or wears and no cited fact says; "" when it is right."""
     for i, token in enumerate(tokens):
         for heads, links, target in _FRAMES:
@@ -54,7 +55,31 @@ def wrong_wish(tokens: Sequence[Token], backing: Backing, config: ReasonConfig) 
                     break
                 if word.word not in wishes:
                     return word.text
+    return _no_wish(tokens, backing, own)
+
+
+def _no_wish(tokens: Sequence[Token], backing: Backing, own: OwnWords) -> str:
+    """ "gifts and chocolate are your interests" where only the item says chocolate."""
+    for i, token in enumerate(tokens):
+        if token.word not in ("interest", "style") or token.text == "interested":
+            continue
+        k = i - 1
+        while k >= 0 and tokens[k].text in _OF_YOUR and not tokens[k + 1].stop:
+            k -= 1
+        if k < 1 or tokens[k].text not in ("is", "are") or k == i - 1:
+            continue
+        k -= 1
+        while k >= 0 and (tokens[k].word in backing.interests or tokens[k].word in own.words or _joins(tokens[k])):
+            if tokens[k].word not in backing.interests and not _joins(tokens[k]):
+                return tokens[k].text
+            if tokens[k].stop:
+                break
+            k -= 1
     return ""
+
+
+def _joins(token: Token) -> bool:
+    return token.text in ("and", "or", "both", "&")
 
 
 def _said_of_all(token: Token, config: ReasonConfig) -> bool:
