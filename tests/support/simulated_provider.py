@@ -53,7 +53,7 @@ class SimulatedProvider:
         return self._get("/simulated/status")  # type: ignore[no-any-return]
 
     def requests(self) -> list[dict[str, Any]]:
-        """The last 100 requests, oldest first: {"body", "fault"}."""
+        """The last 100 requests, oldest first: {"body", "fault"}, and "seconds" once over."""
         return self._get("/simulated/requests")  # type: ignore[no-any-return]
 
     def _post(self, path: str, body: object) -> None:

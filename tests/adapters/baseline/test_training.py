@@ -85,6 +85,7 @@ def test_quality_beats_the_controls(report: TrainReport) -> None:
     assert "Published" in report.message
 
 
+@pytest.mark.slow
 def test_progress_is_reported(shop: InteractionLog, tmp_path: Path) -> None:
     """Every stage calls back with what is done."""
     labels = set()
@@ -114,6 +115,7 @@ def rebuilt(model: BlendedBaseline, **changes: object) -> BlendedBaseline:
     )
 
 
+@pytest.mark.slow
 def test_an_older_model_is_compared_as_served(shop: InteractionLog, tmp_path: Path) -> None:
     """A current model that ends before the slice is scored itself; the new one, with more data, replaces it."""
     old = train(until(shop, 50), SIGNALS, tmp_path, now=NOW - 50 * DAY, tune=False)
@@ -150,6 +152,7 @@ def test_a_model_worse_than_the_served_one_is_kept_back(
     assert current_version(tmp_path) == forced.version
 
 
+@pytest.mark.slow
 def test_an_unseen_loss_is_kept_back(shop: InteractionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on overlapping data."""
     train(until(shop, 10), SIGNALS, tmp_path, now=NOW - 10 * DAY, tune=False)
@@ -160,6 +163,7 @@ def test_an_unseen_loss_is_kept_back(shop: InteractionLog, tmp_path: Path, monke
     assert not kept.published
 
 
+@pytest.mark.slow
 def test_overlapping_data_is_compared_on_what_neither_saw(shop: InteractionLog, tmp_path: Path) -> None:
     """The current model ends inside the slice: only what came after its data counts, and both are blind to it."""
     train(until(shop, 10), SIGNALS, tmp_path, now=NOW - 10 * DAY, tune=False)
@@ -170,6 +174,7 @@ def test_overlapping_data_is_compared_on_what_neither_saw(shop: InteractionLog, 
     assert new.published
 
 
+@pytest.mark.slow
 def test_the_same_data_again_is_compared_by_refitting(shop: InteractionLog, tmp_path: Path) -> None:
     """Nothing is unseen: the current model's parameters are refitted on the same slice; equal ones are equal."""
     train(shop, SIGNALS, tmp_path, now=NOW, tune=False)
@@ -180,6 +185,7 @@ def test_the_same_data_again_is_compared_by_refitting(shop: InteractionLog, tmp_
     assert again.published
 
 
+@pytest.mark.slow
 def test_a_refitted_loss_is_kept_back(shop: InteractionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Worse parameters than the current ones, on the same slice, are not published."""
     train(shop, SIGNALS, tmp_path, now=NOW, tune=False)
