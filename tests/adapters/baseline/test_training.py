@@ -30,6 +30,13 @@ TINY = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _short_lesson(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One origin and few trees: these tests are about publishing, and train two dozen models."""
+    monkeypatch.setattr("app.adapters.baseline.learning.ORIGINS", 1)
+    monkeypatch.setattr("app.adapters.baseline.forest._ROUNDS", 20)
+
+
 @pytest.mark.parametrize("tune", [False, True])
 @pytest.mark.parametrize("name", TINY)
 def test_any_log_gives_a_usable_model(name: str, tune: bool, tmp_path: Path) -> None:
