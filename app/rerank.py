@@ -261,7 +261,7 @@ class RerankStage:
                 return
 
     def refresh(self, plan: Plan, again: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Asks anew, behind the request that was served from it, for an answer that is stale or has too few sentences."""
+        """Asks anew, behind the request served from it, for an answer that is stale or has too few sentences."""
         if plan.key not in self._flights and self._client.refusal() is None:
             self._later(again())
 

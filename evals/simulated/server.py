@@ -150,7 +150,7 @@ class SimulatedProvider:
         return JSONResponse(shown, headers=_HEADERS)
 
     async def seen(self, _request: Request) -> Response:
-        """GET /simulated/requests: the last 100 bodies, oldest first, each with the fault it met and, once over, its seconds."""
+        """GET /simulated/requests: the last 100 bodies, oldest first, with fault and, once over, the seconds."""
         return JSONResponse(list(self.requests), headers=_HEADERS)
 
     async def change_knobs(self, request: Request) -> Response:
