@@ -72,9 +72,7 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
     """
     token = tokens[i]
     word, kinds = token.text, backing.kinds.keys()
-    before = tokens[i - 1].text if i and token.stop < 2 else ""
-    following = _following(tokens, i, 8)
-    nxt = following[0].text if following and following[0].stop < 2 else ""
+    before, following, nxt = _around(tokens, i)
     if word in _DEAR and nxt == "to" and [t.text for t in following[1:2]] != ["you"]:
         return "wrong_comparative"  # "less expensive to run": prices are compared, not what comes after
     match word:
@@ -121,13 +119,18 @@ def misplaced(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequen
             return _not_of_price(tokens, i, backing, figures)
 
 
+def _around(tokens: Sequence[Token], i: int) -> tuple[str, Sequence[Token], str]:
+    """The word before token i, up to 8 tokens after it, and the word after it; "" across the end of a clause."""
+    before = tokens[i - 1].text if i and tokens[i].stop < 2 else ""
+    following = _following(tokens, i, 8)
+    return before, following, following[0].text if following and following[0].stop < 2 else ""
+
+
 def _not_of_price(tokens: Sequence[Token], i: int, backing: Backing, figures: Sequence[int]) -> str:
     """`misplaced` for words that compare no prices: of trend, opinion, supply and degree."""
     token = tokens[i]
     word, kinds = token.text, backing.kinds.keys()
-    before = tokens[i - 1].text if i and token.stop < 2 else ""
-    following = _following(tokens, i, 8)
-    nxt = following[0].text if following and following[0].stop < 2 else ""
+    before, following, nxt = _around(tokens, i)
     match word:
         case "similar":
             alike = [b.text for a, b in pairwise(following) if a.text == "in"]
@@ -192,9 +195,7 @@ def _of_supply(tokens: Sequence[Token], i: int, backing: Backing, figures: Seque
     """`misplaced` for words of opinion, degree and supply."""
     token = tokens[i]
     word, kinds = token.text, backing.kinds.keys()
-    before = tokens[i - 1].text if i and token.stop < 2 else ""
-    following = _following(tokens, i, 8)
-    nxt = following[0].text if following and following[0].stop < 2 else ""
+    before, following, nxt = _around(tokens, i)
     match word:
         case "well":
             if nxt in _FAR:
