@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,13 @@ def demo_settings(data_dir: Path, **changes: object) -> Settings:
 
 @pytest.fixture(scope="session")
 def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DATA_DIR with the demo shop, its vectors, indexes and model. Read-only: copy it to change it."""
+    """A DATA_DIR with the demo shop, its vectors, indexes and model. Read-only: copy it to change it.
+
+    SHELFWISE_TEST_DEMO names one that `make demo` filled before (`var/demo`), which saves its training while one
+    works on something else.
+    """
+    if made_before := os.environ.get("SHELFWISE_TEST_DEMO"):
+        return Path(shutil.copytree(made_before, tmp_path_factory.mktemp("demo") / "data"))
     from app.adapters.shop_files.folder import open_folder
 
     settings = demo_settings(tmp_path_factory.mktemp("demo"))
