@@ -21,13 +21,13 @@ from app.domain.deadline import Deadline
 from app.domain.errors import StoreUnavailable
 from app.domain.interactions import Consent
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, ProfileFact
-from app.domain.ranking import FallbackReason, Query, history_bucket
+from app.domain.ranking import FallbackReason, Placement, Query, history_bucket
 from app.flight import Asked, Flight, Plan
 from app.pipeline.cache_key import cache_key, profile_digest
 from app.pipeline.gate_schema import Gate, gate_line
 from app.pipeline.model_order import ModelOrder
 from app.pipeline.profile import Profile
-from app.pipeline.prompt_input import PromptItem, prompt_input
+from app.pipeline.prompt_input import PromptInput, PromptItem, prompt_input
 from app.pipeline.pseudonym import pseudonym
 from app.pipeline.repair import ORDER_MAX, read_reply
 from app.ports import Ledger, ModelClient, OrderCache
@@ -56,6 +56,32 @@ class InThread(Protocol):
     def __call__(self, function: Callable[..., _T], /, *args: object) -> Awaitable[_T]:
         """Its result."""
         ...
+
+
+def rerank_call(
+    prompt: Prompt, given: PromptInput, *, reasons: int, call_id: str, request_id: str, placement: Placement
+) -> ModelCall:
+    """What is sent to order these candidates: the one way from prompt lines to a call, for requests and evaluations.
+
+    Args: reasons: how many sentences are asked for, at most 10 and as many as there are candidates.
+    """
+    return ModelCall(
+        call_id=call_id,
+        request_id=request_id,
+        purpose="rerank",
+        placement=placement,
+        prompt_id=prompt.id,
+        prompt_hash=prompt.content_hash,
+        messages=prompt.render(
+            order_length=min(ORDER_MAX, len(given.product_of)),
+            reason_count=reasons,
+            profile_lines=given.profile_lines,
+            candidate_lines=given.candidate_lines,
+        ),
+        max_output_tokens=MAX_OUTPUT_TOKENS,
+        schema=prompt.schema,
+        schema_name="rerank",
+    )
 
 
 class RerankStage:
@@ -170,22 +196,13 @@ class RerankStage:
             return refusal
         given = prompt_input(items, facts, seed=plan.key)
         reasons = min(query.limit, ORDER_MAX, len(items))
-        call = ModelCall(
+        call = rerank_call(
+            self._prompt,
+            given,
+            reasons=reasons,
             call_id=uuid.uuid4().hex,
             request_id=request_id,
-            purpose="rerank",
             placement=query.placement,
-            prompt_id=self._prompt.id,
-            prompt_hash=self._prompt.content_hash,
-            messages=self._prompt.render(
-                order_length=min(ORDER_MAX, len(items)),
-                reason_count=reasons,
-                profile_lines=given.profile_lines,
-                candidate_lines=given.candidate_lines,
-            ),
-            max_output_tokens=MAX_OUTPUT_TOKENS,
-            schema=self._prompt.schema,
-            schema_name="rerank",
         )
         now = self._wall()
         row = LedgerRow(

@@ -192,6 +192,15 @@ class RecommendationService:
                 stage.refresh(work.plan, functools.partial(self._ask_again, query))
         return slate
 
+    def prepared(self, query: Query) -> Work:
+        """What a request would be made of just before a model is asked, and nothing sent: for evaluations.
+
+        `work.told` is empty where no model would be asked; `work.plan` says why.
+
+        Raises: UnknownProduct.
+        """
+        return self._begin(query, use_cache=False)
+
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         """Current records of these products; unknown ids are left out."""
         return self._parts.store.products(product_ids)

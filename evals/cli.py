@@ -7,12 +7,17 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from app.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from evals.ranking.experiment import Plan
+    from evals.ranking.shop_data import ShopData
+    from evals.rerank.run import Wish
 
 evaluations = typer.Typer(
     name="eval", help="Evaluations.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
@@ -53,6 +58,25 @@ def ranking(
     ] = None,
     rules: Annotated[Path | None, typer.Option(help="Folder of rules, for signals and slate; else the shop's.")] = None,
     seed: Annotated[int, typer.Option(help="Of every bootstrap.")] = 20260101,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Instead of peers: what a model adds to the service's ranking.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="With --rerank: a litellm id; else SHELFWISE_LLM_MODEL.", metavar="ID")
+    ] = None,
+    recorded: Annotated[
+        Path | None, typer.Option(help="With --rerank: read replies from this file and ask nobody.", metavar="FILE")
+    ] = None,
+    max_usd: Annotated[float, typer.Option(min=0, help="With --rerank: the most that this run may spend.")] = 1.0,
+    limit_users: Annotated[int, typer.Option(min=1, help="With --rerank: requests, over all segments.")] = 400,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="With --rerank: calls at a time.")] = 8,
+    write_gate: Annotated[
+        bool, typer.Option("--write-gate", help="With --rerank: write the weights earned into gate.yaml.")
+    ] = False,
+    consent: Annotated[
+        str | None,
+        typer.Option(help="With --rerank: consent of shoppers who state none, such as full,true.", metavar="LEVEL,LLM"),
+    ] = None,
 ) -> None:
     """Rank real shoppers by the service's own pipeline and by tuned peers, and compare."""
     from evals.ranking.cold import evaluate_cold
@@ -61,9 +85,16 @@ def ranking(
     from evals.ranking.shop_data import read_shop
     from evals.ranking.table import print_evaluation
     from evals.ranking.tradeoff import evaluate_tradeoff
+    from evals.rerank.run import Wish
 
     plan = Plan(protocol, _day(cut, "--cut"), _day(validation_cut, "--validation-cut"), quick, embed, tune, seed)
     shop = read_shop(data, currency)
+    if rerank:
+        wish = Wish(model, recorded, max_usd, limit_users, concurrency, write_gate, consent)
+        _rerank(shop, plan, wish, folder, rules=rules, vectors=vectors)
+        return
+    if model or recorded or write_gate or consent:
+        raise BadInput("--model, --recorded, --write-gate and --consent go with --rerank.")
     path = folder / f"ranking-{shop.name}-{protocol}.json"
     before = read_evaluation(path) if add else None
     if before is not None:
@@ -84,6 +115,17 @@ def ranking(
         return
     write_report(result, path.with_suffix(".html"))
     out.print(f"Written: {path.with_suffix('.html')}", highlight=False, markup=False)
+
+
+def _rerank(shop: ShopData, plan: Plan, wish: Wish, folder: Path, *, rules: Path | None, vectors: Path | None) -> None:
+    from evals.rerank.run import run
+    from evals.rerank.table import print_rerank
+
+    result, path = run(shop, plan, wish, folder, _say, rules=rules, vectors=vectors)
+    print_rerank(result, out)
+    out.print(f"Written: {path}", highlight=False, markup=False)
+    if result.gate_refused:
+        raise typer.Exit(2)
 
 
 @evaluations.command()

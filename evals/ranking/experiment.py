@@ -17,11 +17,13 @@ from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import load_rules
 from app.bootstrap import Application
 from app.domain.catalog import FloatArray, IntArray
+from app.domain.interactions import Consent
 from app.settings import shipped_directory
 from evals.ranking import metrics
 from evals.ranking.peer_run import Fitted, fit_peer, rank_with
 from evals.ranking.peers import POPULAR, SHUFFLE, Setting, peers
 from evals.ranking.pipeline import (
+    CONSENT,
     NOT_VECTORS,
     Ranked,
     ServiceRanker,
@@ -53,6 +55,8 @@ class Plan:
     tune: bool = False  # `shelfwise train --tune`
     seed: int = 20260101
     settings: Mapping[str, Setting] = field(default_factory=dict)  # peer → setting found before: nothing to tune
+    peers: bool = True  # False: only the service, nothing to compare it with
+    consent: Consent = CONSENT  # of shoppers who state none
 
     @property
     def resamples(self) -> int:
@@ -124,7 +128,7 @@ def arena(
     with tempfile.TemporaryDirectory(prefix="shelfwise-eval-") as folder:
         work = Path(folder)
         fitted = []
-        for method in peers(quick=plan.quick):
+        for method in peers(quick=plan.quick) if plan.peers else ():
             peer = method
             if peer.name in plan.settings:
                 peer = replace(peer, grid=(plan.settings[peer.name],))
@@ -135,7 +139,7 @@ def arena(
         settings = settings.model_copy(update={"rules_dir": source})
         if vectors is not None and vectors.is_dir():
             shutil.copytree(vectors, settings.data_dir)
-        trained = train_service(work / "train", settings, embed=plan.embed, tune=plan.tune)
+        trained = train_service(work / "train", settings, embed=plan.embed, tune=plan.tune, consent=plan.consent)
         if vectors is not None and trained.embedded:
             shutil.copytree(settings.data_dir, vectors, ignore=NOT_VECTORS, dirs_exist_ok=True)
         for message in trained.messages:

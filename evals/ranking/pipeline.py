@@ -77,20 +77,21 @@ def evaluation_settings(data_dir: Path, *, as_of: float, currency: str, rules_di
     return settings if rules_dir is None else settings.model_copy(update={"rules_dir": rules_dir})
 
 
-def train_service(folder: Path, settings: Settings, *, embed: bool, tune: bool) -> Trained:
+def train_service(folder: Path, settings: Settings, *, embed: bool, tune: bool, consent: Consent = CONSENT) -> Trained:
     """Imports the folder into the empty DATA_DIR and trains, in a process of its own so that its memory can be told.
 
-    Args: embed: compute item vectors, too; without them no product is found or placed by content. tune: `--tune`.
+    Args: embed: compute item vectors, too; without them no product is found or placed by content. tune: `--tune`;
+          consent: of shoppers who state none.
     """
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(_train_here, folder, settings, embed, tune).result()
+        return pool.submit(_train_here, folder, settings, embed, tune, consent).result()
 
 
-def _train_here(folder: Path, settings: Settings, embed: bool, tune: bool) -> Trained:
+def _train_here(folder: Path, settings: Settings, embed: bool, tune: bool, consent: Consent) -> Trained:
     configure_logging(level="ERROR")
     began = time.perf_counter()
-    report = _import_here(folder, settings)
+    report = _import_here(folder, settings, consent)
     imported = time.perf_counter()
     import_peak = peak_mib()
     done = retrain(settings, tune=tune, force=True, embed=embed)
@@ -108,14 +109,14 @@ def _train_here(folder: Path, settings: Settings, embed: bool, tune: bool) -> Tr
     )
 
 
-def _import_here(folder: Path, settings: Settings) -> ImportReport:
+def _import_here(folder: Path, settings: Settings, consent: Consent = CONSENT) -> ImportReport:
     store = open_store(settings)
     try:
         return import_folder(
             open_folder(folder),
             store,
             currency=settings.currency,
-            consent=CONSENT,
+            consent=consent,
             now=dt.datetime.fromisoformat(settings.as_of).timestamp(),
             rejects_dir=settings.data_dir / "rejects",
         )

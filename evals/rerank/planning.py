@@ -1,0 +1,92 @@
+"""A model stage that says what would be asked and under which key, and asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+from typing import Literal, TypeVar
+
+from app.domain.deadline import Deadline
+from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
+from app.domain.ranking import HISTORY_BUCKETS
+from app.pipeline.gate_schema import INTENTS, Gate, GateLine
+from app.pipeline.prompt_input import CANDIDATES_MAX
+from app.ports import ModelRun
+from app.prompts import Prompt
+from app.rerank import RerankStage
+
+_T = TypeVar("_T")
+
+ALWAYS = Gate(
+    priors={
+        (history, intent): GateLine(history, intent, 1.0, CANDIDATES_MAX, "prior")
+        for history, intent in product(HISTORY_BUCKETS, INTENTS)
+    }
+)
+"""Every segment is asked, whatever rules/gate.yaml says now: a segment switched off can be measured anew, and the
+prompts (whose lines are shuffled by a key that holds the gate's line) stay the same from one gate to the next."""
+
+_PSEUDONYM_KEY = b"evaluation: the same prompts on every machine"
+"""An installation's own key is secret and random; with it, replies recorded on one machine would miss on another."""
+
+
+def planning_stage(prompt: Prompt, model: str) -> RerankStage:
+    """The service's own stage for this prompt and model, without cache, ledger and budget. Sends nothing."""
+    return RerankStage(
+        client=_Named(model),
+        prompt=prompt,
+        gate=ALWAYS,
+        cache=_Forgetful(),
+        ledger=_Unwritten(),
+        fresh_s=0.0,
+        daily_budget_usd=None,
+        pseudonym_key=_PSEUDONYM_KEY,
+        worst_case_usd=lambda _call: 0.0,
+        in_thread=_never,
+    )
+
+
+async def _never(function: Callable[..., _T], /, *args: object) -> _T:
+    raise RuntimeError(f"{function!r}{args!r}: an evaluation plans calls and writes no ledger")
+
+
+class _Named:
+    """A model known by its name only."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    def refusal(self) -> Literal["circuit_open", "overloaded"] | None:
+        return "overloaded"
+
+    def start(self, call: ModelCall, deadline: Deadline, on_end: Callable[[ModelReply], None]) -> ModelRun:
+        raise RuntimeError("an evaluation asks through its own round, not through the stage")
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class _Forgetful:
+    """A cache that holds nothing."""
+
+    def get(self, key: str) -> tuple[StoredOrder, float] | None:
+        return None
+
+    def put(self, key: str, order: StoredOrder) -> None:
+        """Forgets it."""
+
+    def drop(self, shopper_key: str) -> None:
+        """Nothing to drop."""
+
+
+class _Unwritten:
+    """A ledger that nobody may write to."""
+
+    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
+        return False
+
+    def settle(self, call_id: str, row: LedgerRow) -> None:
+        """Nothing was reserved."""
+
+    def spent_usd(self, day: str) -> tuple[float, float]:
+        return 0.0, 0.0
