@@ -18,7 +18,7 @@ from app.domain.interactions import Consent
 from app.domain.model_calls import ModelCall
 from app.prompts import Prompt, load_prompt
 from app.settings import Settings
-from evals.ranking.experiment import Plan, Say, arena
+from evals.ranking.experiment import Arena, Plan, Say, arena
 from evals.ranking.results import machine, write_json
 from evals.ranking.shop_data import ShopData
 from evals.rerank import asking
@@ -78,6 +78,18 @@ class RerankEvaluation:
     gate_refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is known before minutes go into training: model, prompt, replies on file, and whom to ask."""
+
+    settings: Settings
+    model: str
+    prompt: Prompt
+    book: ReplyBook
+    replies_file: str  # its name
+    client: LiteLlmClient | None  # None: nobody is asked
+
+
 def run(
     shop: ShopData, plan: Plan, wish: Wish, folder: Path, say: Say, *, rules: Path | None, vectors: Path | None
 ) -> tuple[RerankEvaluation, Path]:
@@ -86,29 +98,44 @@ def run(
     Returns: the figures, and where their JSON is.
     Raises:  BadInput, ConfigurationError: what was asked for can't be done; nothing was paid for that is not kept.
     """
-    settings = Settings()
-    model, book, replies_file = _book(wish, settings, folder, shop.name)
+    ready = made_ready(wish, folder, shop.name, Settings())
+    plan = replace(plan, peers=False, consent=_consent(wish.consent))
+    with arena(shop, plan, say, rules_source=rules, vectors=vectors) as ground:
+        return run_on(ground, ready, wish, folder, say)
+
+
+def made_ready(wish: Wish, folder: Path, shop: str, settings: Settings) -> Ready:
+    """Everything that can be found wrong at once.
+
+    Raises: BadInput: no model, no such file, or a gate from a program. ConfigurationError: the price is not known.
+    """
+    model, book, replies_file = _book(wish, settings, folder, shop)
     if wish.write_gate and names_simulated(model):
         raise BadInput(
             f"--write-gate with {model}: the simulated provider is a program, and a gate made from it would say "
             "something about a model that nobody measured. Leave --write-gate away, or name a model."
         )
     prompt = load_prompt(settings.prompts_dir, "rerank", "v1")
-    client = None if wish.recorded is not None else _client(settings, model, wish.concurrency)
-    plan = replace(plan, peers=False, consent=_consent(wish.consent))
-    with arena(shop, plan, say, rules_source=rules, vectors=vectors) as ground:
-        gate_folder = ground.rules_source
-        gate = load_gate(gate_folder)
-        wanted, searched = choose(ground, wish.limit_users, plan.seed)
-        with ground.service() as application:
-            cases = prepare(ground, application, wanted, prompt, model, searched=searched)
-        cut = ground.split.as_of
+    client = None
+    if wish.recorded is None:
+        chosen = settings.model_copy(update={"llm_model": model, "llm_max_concurrency": wish.concurrency})
+        client = open_client(chosen)
+    return Ready(settings, model, prompt, book, replies_file, client)
+
+
+def run_on(ground: Arena, ready: Ready, wish: Wish, folder: Path, say: Say) -> tuple[RerankEvaluation, Path]:
+    """The same on a shop that is split and trained. Arguments and errors as for `run`."""
+    plan, model, prompt, book = ground.plan, ready.model, ready.prompt, ready.book
+    gate = load_gate(ground.rules_source)
+    wanted, searched = choose(ground, wish.limit_users, plan.seed)
+    with ground.service() as application:
+        cases = prepare(ground, application, wanted, prompt, model, searched=searched)
     say(f"{len(cases.cases)} requests; no model would be asked for {dict(cases.not_asked)}")
     _some(cases, wish)
     calls = [case.call for case in cases.cases]
     asked = asking.Asked(from_book=sum(book.find(request_hash(call, model)) is not None for call in calls))
-    if client is not None:
-        asked = asyncio.run(_ask(client, calls, book, prompt, wish, say))
+    if ready.client is not None:
+        asked = asyncio.run(_ask(ready.client, calls, book, prompt, wish, say))
     found = _answered(cases, book, model)
     misses = len(calls) - len(found)
     reason = _why(misses, asked, wish, book, model, prompt)
@@ -116,21 +143,19 @@ def run(
         raise BadInput(f"None of {len(calls)} requests has a reply: {reason}.")
     lines = segments(found, gate, model, prompt.content_hash, seed=plan.seed, resamples=plan.resamples)
     result = _result(
-        shop,
-        plan,
+        ground,
         prompt,
         found,
-        (lines, service(found, settings.llm_deadline_ms)),
+        (lines, service(found, ready.settings.llm_deadline_ms)),
         cases,
         asked,
         (misses, reason),
         model=model,
-        replies_file=replies_file,
-        cut=cut,
+        replies_file=ready.replies_file,
     )
     if wish.write_gate:
-        result = _with_gate(result, found, gate_folder)
-    path = folder / f"rerank-{shop.name}-{plan.protocol}-{_slug(model)}.json"
+        result = _with_gate(result, found, ground.rules_source)
+    path = folder / f"rerank-{ground.data.name}-{plan.protocol}-{_slug(model)}.json"
     write_json(result, path)
     return result, path
 
@@ -147,10 +172,6 @@ def _book(wish: Wish, settings: Settings, folder: Path, shop: str) -> tuple[str,
         raise BadInput("Which model? Give --model with a litellm id, or --recorded with a file of replies.")
     path = folder / f"replies-{shop}-{_slug(model)}.jsonl"
     return model, ReplyBook.read(path, add=True), path.name
-
-
-def _client(settings: Settings, model: str, concurrency: int) -> LiteLlmClient:
-    return open_client(settings.model_copy(update={"llm_model": model, "llm_max_concurrency": concurrency}))
 
 
 def _consent(text: str | None) -> Consent:
@@ -202,8 +223,7 @@ def _why(misses: int, asked: asking.Asked, wish: Wish, book: ReplyBook, model: s
 
 
 def _result(
-    shop: ShopData,
-    plan: Plan,
+    ground: Arena,
     prompt: Prompt,
     found: Sequence[Answered],
     figures: tuple[Sequence[Segment], Service],
@@ -213,13 +233,12 @@ def _result(
     *,
     model: str,
     replies_file: str,
-    cut: float,
 ) -> RerankEvaluation:
     simulated = sum(one.reply.simulated for one in found)
     return RerankEvaluation(
-        data=shop.name,
-        protocol=plan.protocol,
-        cut=dt.datetime.fromtimestamp(cut, dt.UTC).isoformat(timespec="seconds"),
+        data=ground.data.name,
+        protocol=ground.split.protocol,
+        cut=dt.datetime.fromtimestamp(ground.split.as_of, dt.UTC).isoformat(timespec="seconds"),
         model=model,
         told_models=sorted({one.reply.told_model for one in found}),
         prompt_id=prompt.id,
@@ -239,8 +258,8 @@ def _result(
         failed_calls=asking.failures(asked),
         segments=figures[0],
         service=figures[1],
-        seed=plan.seed,
-        resamples=plan.resamples,
+        seed=ground.plan.seed,
+        resamples=ground.plan.resamples,
         machine=machine(),
     )
 
