@@ -23,6 +23,7 @@ from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import check_references, load_rules
 from app.adapters.secret_file import installation_secret
 from app.adapters.shelf_keeper import ShelfKeeper
+from app.adapters.sql_store.event_writer import EventWriter
 from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
@@ -31,6 +32,7 @@ from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesErro
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.finder import Finder
+from app.ingest.intake import EventIntake
 from app.pipeline.pseudonym import pseudonym_key
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
@@ -88,6 +90,8 @@ class Application:
     rules: Rules
     keeper: ShelfKeeper
     slates: SlateWriter
+    events: EventWriter
+    intake: EventIntake
     parts: ServiceParts  # what `service` is made of
     service: RecommendationService
     pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
@@ -128,6 +132,7 @@ class Application:
 
     def shut(self) -> None:
         """The same, without an event loop."""
+        self.events.close()
         self.keeper.close()
         self.parts.finder.close()
         for pool in self.pools:
@@ -160,6 +165,13 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         check=lambda snapshot: refuse_dangling(rules, snapshot),
     )
     slates = SlateWriter.start(store)
+    events = EventWriter.start(store, on_written=clock.refresh)  # under last-event the event is not in the future then
+    intake = EventIntake(
+        events,
+        currency=settings.currency,
+        clock=clock,
+        known_products=lambda: keeper.served().shelf.snapshot.row_of,
+    )
     pools = (
         ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
@@ -176,7 +188,20 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         currency=settings.currency,
         rerank=None if model is None else model.stage,
     )
-    return Application(settings, store, clock, rules, keeper, slates, parts, RecommendationService(parts), pools, model)
+    return Application(
+        settings=settings,
+        store=store,
+        clock=clock,
+        rules=rules,
+        keeper=keeper,
+        slates=slates,
+        events=events,
+        intake=intake,
+        parts=parts,
+        service=RecommendationService(parts),
+        pools=pools,
+        model=model,
+    )
 
 
 def open_model(settings: Settings) -> ModelParts:

@@ -12,15 +12,16 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware import Middleware
 
-from app.api import errors, health, products, reading, recommendations, shoppers, stream
+from app.api import errors, events, feedback, health, products, reading, recommendations, shoppers, stream
 from app.api.answers import API_VERSION
-from app.api.context import ApiContext, Health, Recommending
+from app.api.context import ApiContext, Health, Recommending, SlateLog
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
 from app.api.tokens import ShopperTokens
 from app.domain.errors import ConfigurationError
 from app.domain.ranking import PublicReason
+from app.ingest.intake import EventIntake
 from app.ports import Clock, ShopStore
 from app.settings import Settings
 from app.telemetry import configure_logging
@@ -42,6 +43,16 @@ class Application(Protocol):
     @property
     def store(self) -> ShopStore:
         """Products and shoppers."""
+        ...
+
+    @property
+    def intake(self) -> EventIntake:
+        """The way in for events."""
+        ...
+
+    @property
+    def slates(self) -> SlateLog:
+        """Served slates."""
         ...
 
     @property
@@ -96,7 +107,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
-    for module in (stream, recommendations, products, shoppers, health, reading):
+    for module in (stream, recommendations, products, shoppers, events, feedback, health, reading):
         app.include_router(module.router)
     describe_problems(app)
     return app
@@ -108,6 +119,8 @@ def _context(application: Application) -> ApiContext:
     return ApiContext(
         service=application.service,
         store=application.store,
+        intake=application.intake,
+        slates=application.slates,
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
         default_deadline_ms=settings.llm_deadline_ms,

@@ -71,7 +71,11 @@ class ShopStore(Protocol):
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
     ) -> Sequence[Interaction]:
-        """The newest interactions (with a product or a search text) that carry any of the given ids, newest first."""
+        """The newest interactions (with a product or a search text) of any of the given ids, newest first.
+
+        What a visitor did belongs also to the shopper that the visitor turned out to be, and to no other; what carries
+        a user id belongs to that user. Impressions are left out.
+        """
         ...
 
     def interaction_log(self) -> InteractionLog:

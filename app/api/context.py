@@ -16,6 +16,7 @@ from app.api.tokens import ShopperTokens, TokenRefused
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.ranking import Explanation, PublicReason, Query, Slate
+from app.ingest.intake import EventIntake
 from app.ports import ShopStore
 from app.service import Streamed
 
@@ -37,6 +38,14 @@ class Recommending(Protocol):
 
     async def fate(self, recommendation_id: str, product_id: str) -> Explanation:
         """What became of a product in a served slate. Raises: UnknownRecommendation, UnknownProduct."""
+        ...
+
+
+class SlateLog(Protocol):
+    """Served slates, as far as HTTP needs them."""
+
+    def get(self, recommendation_id: str) -> Slate | None:
+        """A served slate, None when unknown or past retention."""
         ...
 
 
@@ -65,6 +74,8 @@ class ApiContext:
 
     service: Recommending
     store: ShopStore
+    intake: EventIntake
+    slates: SlateLog
     public_reasons: Mapping[str, PublicReason]  # rule id → what a shopper may know of it
     currency: str
     default_deadline_ms: int

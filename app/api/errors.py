@@ -20,10 +20,19 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
-from app.domain.errors import BadInput, Degraded, UnknownProduct, UnknownRecommendation
+from app.domain.errors import (
+    BadInput,
+    Degraded,
+    Overloaded,
+    StoreUnavailable,
+    UnknownProduct,
+    UnknownRecommendation,
+)
 from app.telemetry import context_headers
 
 PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_S = "1"
+"""Seconds after which what was refused for want of room or of the database may be sent again."""
 _MAX_ERRORS = 20  # a hostile body can be wrong in thousands of places; nobody reads more than a few
 _MAX_TEXT = 300
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -45,11 +54,13 @@ class Code(StrEnum):
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
     BODY_TOO_LARGE = "body_too_large"
+    TOO_MANY_EVENTS = "too_many_events"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
     INTERNAL_ERROR = "internal_error"
     NOT_READY = "not_ready"
     TOKENS_NOT_CONFIGURED = "tokens_not_configured"
+    OVERLOADED = "overloaded"
     UNAVAILABLE = "unavailable"
 
 
@@ -67,11 +78,13 @@ _STATUS_AND_TITLE: Mapping[Code, tuple[int, str]] = {
     Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
     Code.BODY_TIMEOUT: (408, "The body did not arrive in time"),
     Code.BODY_TOO_LARGE: (413, "The body is too large"),
+    Code.TOO_MANY_EVENTS: (413, "Too many events at once"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The body must be plain JSON"),
     Code.INVALID_REQUEST: (422, "The request is not valid"),
     Code.INTERNAL_ERROR: (500, "An unexpected error"),
     Code.NOT_READY: (503, "Not ready"),
     Code.TOKENS_NOT_CONFIGURED: (503, "Shopper tokens are not set up"),
+    Code.OVERLOADED: (503, "Too much is waiting"),
     Code.UNAVAILABLE: (503, "A part of the service is unavailable"),
 }
 
@@ -160,9 +173,13 @@ def install(app: FastAPI) -> None:
         named = (FieldError(error.field, str(error)),) if error.field and code is Code.INVALID_REQUEST else ()
         return _respond(request.scope, code, _Facts(str(error), named))
 
-    async def on_degraded(request: Request, error: Degraded) -> Response:
+    async def on_broken_part(request: Request, error: Degraded | StoreUnavailable) -> Response:
         structlog.get_logger(__name__).error("part_unavailable", error=type(error).__name__, exc_info=error)
-        return _respond(request.scope, Code.UNAVAILABLE, _Facts("A part that this request needs is unavailable."))
+        facts = _Facts("A part that this request needs is unavailable.", headers={"retry-after": RETRY_AFTER_S})
+        return _respond(request.scope, Code.UNAVAILABLE, facts)
+
+    async def on_overloaded(request: Request, error: Overloaded) -> Response:
+        return _respond(request.scope, Code.OVERLOADED, _Facts(str(error), headers={"retry-after": RETRY_AFTER_S}))
 
     async def on_invalid(request: Request, error: RequestValidationError) -> Response:
         return _invalid(request.scope, error)
@@ -183,7 +200,9 @@ def install(app: FastAPI) -> None:
     # Starlette types handlers by the root exception only; each is registered for exactly what it takes.
     app.add_exception_handler(ApiError, on_api_error)  # type: ignore[arg-type]
     app.add_exception_handler(BadInput, on_bad_input)  # type: ignore[arg-type]
-    app.add_exception_handler(Degraded, on_degraded)  # type: ignore[arg-type]
+    app.add_exception_handler(Degraded, on_broken_part)  # type: ignore[arg-type]
+    app.add_exception_handler(StoreUnavailable, on_broken_part)  # type: ignore[arg-type]
+    app.add_exception_handler(Overloaded, on_overloaded)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, on_invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, on_http_error)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, on_unexpected)

@@ -18,9 +18,9 @@ _EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
 _UNDER_API = (*_EVERYWHERE, Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.INVALID_REQUEST)
 
 
-def answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an endpoint under /api: 200 with a model, and the problems that it can answer with."""
-    return _described(model, (*codes, *_UNDER_API))
+def answers(model: type[BaseModel], *codes: Code, status: int = 200) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of an endpoint under /api: a model with this status, and the problems that it can answer with."""
+    return _described(model, (*codes, *_UNDER_API), status)
 
 
 def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
@@ -38,13 +38,13 @@ def probe_answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[
     return _described(model, (*codes, *_EVERYWHERE))
 
 
-def _described(model: type[BaseModel], codes: Sequence[Code]) -> dict[int | str, dict[str, Any]]:
-    described: dict[int | str, dict[str, Any]] = {200: {"model": model}}
+def _described(model: type[BaseModel], codes: Sequence[Code], status: int = 200) -> dict[int | str, dict[str, Any]]:
+    described: dict[int | str, dict[str, Any]] = {status: {"model": model}}
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(status_of(code), []).append(code.value)
-    for status, names in sorted(by_status.items()):
-        described[status] = {
+    for problem, names in sorted(by_status.items()):
+        described[problem] = {
             "description": "Problem: " + ", ".join(dict.fromkeys(names)),
             "content": {PROBLEM_JSON: {"schema": _REFERENCE}},
         }

@@ -201,6 +201,20 @@ class ConsentBody(_Model):
     llm_processing: StrictBool
 
 
+MAX_NOTE_CHARS = 1_000
+
+
+class FeedbackBody(_Model):
+    """POST feedback: what a shopper says about one product of a recommendation."""
+
+    recommendation_id: Identifier
+    product_id: Identifier
+    vote: Literal["up", "down", "dismiss"]
+    note: Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS, strict=True)] | None = Field(
+        None, description="For people to read; no ranking, reason or prompt ever does."
+    )
+
+
 # --- answers
 
 
@@ -325,6 +339,22 @@ class PreferencesAnswer(_Model):
     segments: list[str]
     country: str | None
     age_band: str | None
+
+
+class RejectedEvent(_Model):
+    """An event that was not taken; docs/events.md lists the codes."""
+
+    index: Annotated[int, Field(ge=0)]
+    code: str
+    detail: str
+
+
+class TakenAnswer(_Model):
+    """What became of events; an event that names several products counts once for each of them."""
+
+    accepted: Annotated[int, Field(ge=0)]
+    duplicates: Annotated[int, Field(ge=0)]
+    rejected: list[RejectedEvent]
 
 
 class TokenAnswer(_Model):

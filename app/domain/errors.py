@@ -8,6 +8,7 @@
     ├── ConfigurationError      settings or rules are wrong: the start is refused
     │   └── RulesError          names file, line and, where one is near, the word meant
     ├── StoreUnavailable        the database can't be opened, read or written
+    ├── Overloaded              more is waiting than can be taken; nothing was written, later it may be
     └── Degraded                a part is missing or broken and the service goes on without it
         ├── IndexUnavailable    the vector index can't be opened or answered wrongly
         ├── ModelUnavailable    no usable baseline model file
@@ -63,6 +64,10 @@ class RulesError(ConfigurationError):
 
 class StoreUnavailable(ShelfwiseError):
     """The database is damaged, locked by somebody else, or its disk is full; nothing was written."""
+
+
+class Overloaded(ShelfwiseError):
+    """More work is waiting than may; nothing of this was taken. Sent again after a moment it may be."""
 
 
 class Degraded(ShelfwiseError):

@@ -30,7 +30,7 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Interaction:
-    """A timestamped user-item event. Exactly one of `user_id` and `anonymous_id` may be None."""
+    """A timestamped user-item event. Any of the three ids may be None; without any it counts for figures only."""
 
     event_id: str
     kind: EventKind
@@ -47,6 +47,7 @@ class Interaction:
     value: float | None = None
     recommendation_id: str | None = None
     position: int | None = None
+    note: str | None = None  # what a shopper wrote; written only, no request ever reads it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -14,8 +15,10 @@ from fastapi import FastAPI
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
-from app.domain.interactions import Consent, Preferences, Shopper
+from app.domain.intake import Outcome
+from app.domain.interactions import Consent, Interaction, Preferences, Shopper
 from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
+from app.ingest.intake import EventIntake
 from app.main import create_app
 from app.service import Streamed
 from app.settings import Settings
@@ -133,6 +136,27 @@ class FakeService:
         return Explanation(slate, dropped, NOW)
 
 
+class FakeEventLog:
+    """Events in a list; one whose id is there already is a duplicate."""
+
+    def __init__(self) -> None:
+        self.events: list[Interaction] = []
+        self.fails_with: Exception | None = None
+
+    def offer(self, events: Sequence[Interaction]) -> Future[Sequence[Outcome]]:
+        if self.fails_with is not None:
+            raise self.fails_with
+        outcomes: list[Outcome] = []
+        for event in events:
+            held = any(event.event_id == other.event_id for other in self.events)
+            outcomes.append("duplicate" if held else "accepted")
+            if not held:
+                self.events.append(event)
+        result: Future[Sequence[Outcome]] = Future()
+        result.set_result(outcomes)
+        return result
+
+
 @dataclass
 class FakeHealth:
     """What readyz reports."""
@@ -156,6 +180,15 @@ class FakeApplication:
         self.settings = settings
         self.store = FakeStore()
         self.service = FakeService(self.store)
+        self.slates = self.service.slates
+        self.events = FakeEventLog()
+        self.intake = EventIntake(
+            self.events,
+            currency=settings.currency,
+            clock=FixedClock(),
+            known_products=lambda: self.store.catalogue,
+            wall=FixedClock().now,
+        )
         self.clock = FixedClock()
         self.rules_public_reasons: Mapping[str, PublicReason] = {"stock": "out_of_stock", "margin": "shop_policy"}
         self.state = FakeHealth()

@@ -13,6 +13,9 @@ from tests.api.conftest import PUBLISHABLE, SECRET, TOKEN_SECRET, OpenShop, Shop
 
 PREFERENCES = {"budget": "10"}
 CONSENT = {"personalization": "none", "llmProcessing": False}
+EVENT_OF_7 = {"type": "view", "userId": "7", "anonymousId": "a", "productId": "p1"}
+ITEM = {"item_id": "p1"}
+GA4_VIEW = {"name": "view_item", "params": {"items": [ITEM]}}
 
 # method, path, body, then the status for: none, wrong, publishable, publishable with the shopper's own token,
 # with another shopper's token, secret. "rec1" was made for shopper 7, "rec2" for the anonymous visitor a.
@@ -35,6 +38,41 @@ MATRIX = [
     ("PUT", "/api/users/7/preferences", PREFERENCES, 401, 401, 403, 200, 403, 200),
     ("GET", "/api/users/7/consent", None, 401, 401, 403, 200, 403, 200),
     ("PUT", "/api/users/7/consent", CONSENT, 401, 401, 403, 200, 403, 200),
+    (
+        "POST",
+        "/api/events",
+        {"events": [{"type": "view", "anonymousId": "a", "productId": "p1"}]},
+        401,
+        401,
+        *4 * (202,),
+    ),
+    ("POST", "/api/events", {"events": [{"type": "view", "sessionId": "s", "productId": "p1"}]}, 401, 401, *4 * (202,)),
+    ("POST", "/api/events", {"events": [EVENT_OF_7]}, 401, 401, 403, 202, 403, 202),
+    ("POST", "/api/events", {"events": [EVENT_OF_7 | {"userId": 7}]}, 401, 401, 403, 202, 403, 202),
+    (
+        "POST",
+        "/api/events",
+        {"name": "view_item", "user_id": "7", "params": {"items": [ITEM]}},
+        401,
+        401,
+        403,
+        202,
+        403,
+        202,
+    ),
+    ("POST", "/api/events", {"user_id": "7", "events": [GA4_VIEW]}, 401, 401, 403, 202, 403, 202),
+    (
+        "POST",
+        "/api/feedback",
+        {"recommendationId": "rec1", "productId": "p1", "vote": "up"},
+        401,
+        401,
+        403,
+        202,
+        403,
+        202,
+    ),
+    ("POST", "/api/feedback", {"recommendationId": "rec2", "productId": "p1", "vote": "up"}, 401, 401, *4 * (202,)),
     ("POST", "/api/users/7/token", None, 401, 401, 403, 403, 403, 200),
     ("GET", "/api", None, 401, 401, 404, 404, 404, 404),
     ("GET", "/api/nothing", None, 401, 401, 404, 404, 404, 404),

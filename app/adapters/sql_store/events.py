@@ -10,25 +10,47 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.adapters.sql_store.identities import links
 from app.domain.imports import Written
+from app.domain.intake import Outcome
 from app.domain.interactions import KINDS, EventKind, Interaction, InteractionLog, Personalization
 
 _FIELDS = (
     "event_id, kind, timestamp, user_id, anonymous_id, session_id, product_id, quantity, price_minor, "
     "transaction_id, query, dwell_ms, value, recommendation_id, position"
 )
-_INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}, note) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
+_SAME_LINE = "SELECT 1 FROM events WHERE transaction_id = ? AND product_id = ? AND kind = ?"
+_INSERT_LINE = (
+    f"INSERT OR IGNORE INTO events ({_FIELDS}, note) "
+    f"SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS ({_SAME_LINE})"
+)
+_ORDERS = frozenset({EventKind.PURCHASE, EventKind.REFUND})
 _KIND = {kind.value: kind for kind in EventKind}
 _CHUNK = 2_000  # small, so that the garbage collector never walks many living rows
 
 
+# Whose an event is that carries no user id, or more than one id; see `newest`.
+_WHOSE = {
+    "user_id": "FROM events e WHERE e.user_id = :user_id",
+    "linked": "FROM identities i CROSS JOIN events e WHERE i.user_id = :user_id AND e.anonymous_id = i.anonymous_id "
+    "AND e.user_id IS NULL AND (i.shared_from IS NULL OR e.timestamp < i.shared_from)",
+    "anonymous_id": "FROM events e WHERE e.anonymous_id = :anonymous_id "
+    # For a shopper only while the visitor is nobody's yet: afterwards "linked" says what of it is theirs.
+    "AND e.user_id IS NULL AND (:user_id IS NULL OR e.anonymous_id NOT IN (SELECT anonymous_id FROM identities))",
+    "session_id": "FROM events e WHERE e.session_id = :session_id",
+}
+
+
 def _newest_statement(has: tuple[bool, ...]) -> str:
     """The newest events of any of the ids: each looked up in its own index, so none scans the table."""
+    user, anonymous, session = has
+    wanted = {"user_id": user, "linked": user, "anonymous_id": anonymous, "session_id": session}
     lookups = [
-        f"SELECT row FROM (SELECT row FROM events WHERE {column} = :{column} "  # noqa: S608
-        f"AND (product_id IS NOT NULL OR query IS NOT NULL) ORDER BY timestamp DESC, row DESC LIMIT :limit)"
-        for column, wanted in zip(("user_id", "anonymous_id", "session_id"), has, strict=True)
-        if wanted
+        f"SELECT row FROM (SELECT e.row {source} AND e.kind <> 'impression' "  # noqa: S608
+        f"AND (e.product_id IS NOT NULL OR e.query IS NOT NULL) ORDER BY e.timestamp DESC, e.row DESC LIMIT :limit)"
+        for column, source in _WHOSE.items()
+        if wanted[column]
     ]
     return (
         f"SELECT {_FIELDS} FROM events WHERE row IN ({' UNION '.join(lookups)}) "  # noqa: S608
@@ -46,10 +68,35 @@ def insert(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> Written:
     return Written(inserted=inserted, duplicates=len(events) - inserted)
 
 
+def record(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> list[Outcome]:
+    """Adds live events one by one; what became of each, in their order.
+
+    A purchase or refund is a duplicate also when its transaction and product are held already: the page, the server and
+    the analytics tool may each report it, under ids of their own.
+
+    Every event that comes over HTTP passes here, inside the transaction that writes it. What refuses an event for what
+    the store holds (an erased shopper) belongs here, so that nothing can come between the check and the write.
+    """
+    outcomes: list[Outcome] = []
+    for event in events:
+        if event.kind in _ORDERS and event.transaction_id is not None:
+            line = (event.transaction_id, event.product_id, event.kind.value)
+            cursor.execute(_INSERT_LINE, (*_values(event), *line))
+        else:
+            cursor.execute(_INSERT, _values(event))
+        outcomes.append("accepted" if cursor.rowcount == 1 else "duplicate")
+    return outcomes
+
+
 def newest(
     cursor: sqlite3.Cursor, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
 ) -> list[Interaction]:
-    """The newest events with a product or a search text that carry any of the ids, newest first."""
+    """The newest events with a product or a search text that belong to any of the ids, newest first.
+
+    An event with a user id belongs to that user. One without belongs to its visitor, and to the user that the visitor
+    turned out to be (see `identities`); to no other user who comes with the visitor's id. A session is whoever has it.
+    Impressions are left out: they say nothing, and would take the place of what does.
+    """
     has = (user_id is not None, anonymous_id is not None, session_id is not None)
     if not any(has) or limit <= 0:
         return []
@@ -71,13 +118,13 @@ def interaction_log(cursor: sqlite3.Cursor, default: Personalization) -> Interac
     row_of = {p: row for row, (p,) in enumerate(cursor.execute("SELECT product_id FROM products ORDER BY row"))}
     levels = dict(cursor.execute("SELECT user_id, personalization FROM shoppers WHERE personalization IS NOT NULL"))
     kind_code = {kind.value: code for code, kind in enumerate(KINDS)}
-    actors = _Actors(levels, default)
+    actors = _Actors(levels, default, links(cursor))
     orders: dict[str, int] = {}
     parts: list[tuple[NDArray[Any], ...]] = []
     for users, sessions, anonymous, products, kinds, times, quantities, transactions in _chunks(cursor):
         parts.append(
             (
-                np.asarray(actors.codes(users, sessions, anonymous), dtype=np.int32),
+                np.asarray(actors.codes(users, sessions, anonymous, times), dtype=np.int32),
                 np.asarray([row_of.get(p, -1) for p in products], dtype=np.int32),
                 np.asarray([kind_code[k] for k in kinds], dtype=np.int8),
                 np.asarray(times, dtype=np.float64),
@@ -110,18 +157,25 @@ def interaction_log(cursor: sqlite3.Cursor, default: Personalization) -> Interac
 class _Actors:
     """Gives each actor a number as it appears, under the consent given (see InteractionLog)."""
 
-    def __init__(self, levels: Mapping[str, str], default: Personalization) -> None:
-        self._levels, self._default = levels, default
+    def __init__(
+        self, levels: Mapping[str, str], default: Personalization, links: Mapping[str, tuple[str, float]]
+    ) -> None:
+        self._levels, self._default, self._links = levels, default, links
         self._users: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._anonymous: dict[str, int] = {}
         self._count = 0
 
     def codes(
-        self, users: Sequence[str | None], sessions: Sequence[str | None], anonymous: Sequence[str | None]
+        self,
+        users: Sequence[str | None],
+        sessions: Sequence[str | None],
+        anonymous: Sequence[str | None],
+        times: Sequence[float],
     ) -> list[int]:
         codes = []
-        for user, session, visitor in zip(users, sessions, anonymous, strict=True):
+        for named, session, visitor, at in zip(users, sessions, anonymous, times, strict=True):
+            user = self._joined(visitor, at) if named is None else named
             level = "session" if user is None else self._levels.get(user, self._default)
             if level == "full" and user is not None:
                 codes.append(self._number(self._users, user))
@@ -134,6 +188,13 @@ class _Actors:
             else:
                 codes.append(-1)
         return codes
+
+    def _joined(self, visitor: str | None, at: float) -> str | None:
+        """The shopper that a visitor turned out to be, while full personalisation is agreed to."""
+        if visitor is None or visitor not in self._links:
+            return None
+        user, shared_from = self._links[visitor]
+        return user if at < shared_from and self._levels.get(user, self._default) == "full" else None
 
     def _number(self, known: dict[str, int], name: str) -> int:
         code = known.get(name)
@@ -179,6 +240,7 @@ def _values(event: Interaction) -> tuple[Any, ...]:
         event.value,
         event.recommendation_id,
         event.position,
+        event.note,
     )
 
 

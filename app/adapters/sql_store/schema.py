@@ -83,6 +83,7 @@ events = Table(
     Column("value", Float),
     Column("recommendation_id", String),
     Column("position", Integer),
+    Column("note", String),  # of feedback; no request reads it
 )
 # Partial, because most events lack one or two of the three ids and an index entry for NULL serves nobody.
 Index("events_by_user", events.c.user_id, events.c.timestamp, sqlite_where=events.c.user_id.is_not(None))
@@ -94,6 +95,25 @@ Index(
 )
 Index("events_by_session", events.c.session_id, events.c.timestamp, sqlite_where=events.c.session_id.is_not(None))
 Index("events_by_time", events.c.timestamp)
+# For live purchases and refunds; not unique: files of a shop's past may hold an order's product in two lines.
+Index(
+    "events_by_order",
+    events.c.transaction_id,
+    events.c.product_id,
+    sqlite_where=events.c.transaction_id.is_not(None),
+)
+
+# Which visitor turned out to be which shopper.
+identities = Table(
+    "identities",
+    metadata,
+    Column("anonymous_id", String, primary_key=True),
+    Column("user_id", String, nullable=False),
+    Column("linked_at", Float, nullable=False),
+    Column("shared_from", Float),  # from here on the visitor's events belong to nobody; NULL: all are the shopper's
+    sqlite_with_rowid=False,
+)
+Index("identities_by_user", identities.c.user_id)
 
 shoppers = Table(
     "shoppers",

@@ -18,6 +18,7 @@ from app.adapters.sql_store.transaction import SqlTransaction
 from app.domain.catalog import Product, Snapshot
 from app.domain.errors import ShelfwiseError
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
+from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, InteractionLog, Preferences, Shopper
 from app.domain.ranking import Slate
 
@@ -163,7 +164,7 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         """Writes that become visible and durable together at the end of the block, or not at all."""
         with self._write_lock, writing(self._engine) as connection:
-            yield SqlTransaction(cursor_of(connection), self.currency)
+            yield SqlTransaction(cursor_of(connection), self.currency, self._consent_default.personalization)
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
@@ -190,6 +191,11 @@ class SqlStore:
         with self.transaction() as transaction:
             written = transaction.insert_events(given)
         return written.inserted, written.duplicates
+
+    def record_events(self, given: Sequence[Sequence[Interaction]]) -> Sequence[Sequence[Outcome]]:
+        """Adds the live events of several requests in one transaction, durable when it returns; what became of each."""
+        with self.transaction() as transaction:
+            return [transaction.record_events(events_of_one) for events_of_one in given]
 
     def upsert_shoppers(self, given: Sequence[StatedShopper], at: float) -> Written:
         """See StoreTransaction."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from app.adapters.sql_store import catalogue, currency, events, import_progress, shoppers
+from app.adapters.sql_store import catalogue, currency, events, identities, import_progress, shoppers
 from app.domain.catalog import Product
 from app.domain.imports import FileProgress, PriceChange, StatedShopper, StockChange, Written
-from app.domain.interactions import Consent, Interaction
+from app.domain.intake import Outcome
+from app.domain.interactions import Consent, Interaction, Personalization
 
 
 class SqlTransaction:
@@ -17,9 +18,10 @@ class SqlTransaction:
     Whatever writes an amount raises ConfigurationError when the database holds amounts in another currency.
     """
 
-    def __init__(self, cursor: sqlite3.Cursor, shop_currency: str) -> None:
+    def __init__(self, cursor: sqlite3.Cursor, shop_currency: str, default: Personalization) -> None:
         self._cursor = cursor
         self._currency = shop_currency
+        self._default = default  # consent of shoppers who never chose
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
@@ -51,7 +53,17 @@ class SqlTransaction:
     def insert_events(self, given: Sequence[Interaction]) -> Written:
         """See StoreTransaction."""
         self._note_currency(currency.priced_events(given))
-        return events.insert(self._cursor, given)
+        written = events.insert(self._cursor, given)
+        identities.link(self._cursor, given, self._default)
+        return written
+
+    def record_events(self, given: Sequence[Interaction]) -> Sequence[Outcome]:
+        """Adds live events in their order; what became of each (see `events.record`)."""
+        self._note_currency(currency.priced_events(given))
+        outcomes = events.record(self._cursor, given)
+        accepted = (event for event, outcome in zip(given, outcomes, strict=True) if outcome == "accepted")
+        identities.link(self._cursor, accepted, self._default)
+        return outcomes
 
     def save_progress(self, progress: FileProgress) -> None:
         """See StoreTransaction."""
