@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +27,7 @@ from app.adapters.sql_store.event_writer import EventWriter
 from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
+from app.adapters.trend_keeper import TrendKeeper
 from app.domain.catalog import Snapshot
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
 from app.domain.interactions import Consent, Personalization
@@ -40,6 +41,7 @@ from app.prompts import Prompt, load_prompt
 from app.rerank import RerankStage
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
+from app.shelves import ShelfService
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +98,8 @@ class Application:
     service: RecommendationService
     pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
     model: ModelParts | None  # None: no model is configured
+    trends: TrendKeeper
+    shelves: ShelfService
 
     @property
     def rules_public_reasons(self) -> Mapping[str, PublicReason]:
@@ -115,6 +119,7 @@ class Application:
         """Loads catalogue, model and indexes, and follows their changes."""
         await asyncio.to_thread(self.open)
         self.keeper.start()
+        self.trends.start()
         self.pools[1].submit(self.parts.finder.warm)
         if self.model is not None:
             await self.model.client.warm({"rerank": self.model.prompt.schema or {}})
@@ -133,6 +138,7 @@ class Application:
     def shut(self) -> None:
         """The same, without an event loop."""
         self.events.close()
+        self.trends.close()
         self.keeper.close()
         self.parts.finder.close()
         for pool in self.pools:
@@ -188,6 +194,19 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         currency=settings.currency,
         rerank=None if model is None else model.stage,
     )
+    trends = TrendKeeper(
+        source=store,
+        snapshot=lambda: keeper.served().shelf.snapshot,
+        clock=clock,
+        signals=rules.scoring.signal_map(),
+    )
+    shelves = ShelfService(
+        parts,
+        trends=trends.trends,
+        similar_min=settings.similar_min_similarity,
+        search_personalized=settings.search_personalized,
+    )
+    parts = replace(parts, shelf_ranking=shelves.ranking)
     return Application(
         settings=settings,
         store=store,
@@ -201,6 +220,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         service=RecommendationService(parts),
         pools=pools,
         model=model,
+        trends=trends,
+        shelves=shelves,
     )
 
 

@@ -192,6 +192,18 @@ class Finder:
             ids, similarity = ids[: (close := int((similarity >= QUERY_MIN_SIMILARITY).sum()))], similarity[:close]
         return retrieved(shelf, ids, similarity), beside, content
 
+    def nearest(self, served: Served, vector: FloatScores | None, k: int) -> Retrieved | None:
+        """The k products nearest to a vector, nearest first; None where no index answers in time."""
+        index = served.index
+        if index is None or vector is None:
+            return None
+        found = _in_time(self._searches.submit(index.search, vector, k), "vector index")
+        return None if found is None else retrieved(served.shelf, *found)
+
+    def text_vector(self, text: str) -> FloatScores | None:
+        """The unit vector of a text; None without an embedder."""
+        return self._vector(text)
+
     def relevance(
         self, served: Served, text: str, rows: IntArray, words: Retrieved | None, near: Retrieved | None
     ) -> FloatScores:

@@ -12,9 +12,21 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware import Middleware
 
-from app.api import errors, events, feedback, health, products, reading, recommendations, shoppers, stream
+from app.api import (
+    errors,
+    events,
+    feedback,
+    health,
+    products,
+    reading,
+    recommendations,
+    search,
+    shelves,
+    shoppers,
+    stream,
+)
 from app.api.answers import API_VERSION
-from app.api.context import ApiContext, Health, Recommending, SlateLog
+from app.api.context import ApiContext, Health, Recommending, Shelving, SlateLog
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
@@ -38,6 +50,11 @@ class Application(Protocol):
     @property
     def service(self) -> Recommending:
         """Answers requests for recommendations."""
+        ...
+
+    @property
+    def shelves(self) -> Shelving:
+        """Answers requests for similar, bought together, trending and search."""
         ...
 
     @property
@@ -107,7 +124,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
-    for module in (stream, recommendations, products, shoppers, events, feedback, health, reading):
+    for module in (stream, recommendations, shelves, search, products, shoppers, events, feedback, health, reading):
         app.include_router(module.router)
     describe_problems(app)
     return app
@@ -129,6 +146,7 @@ def _context(application: Application) -> ApiContext:
         tokens=ShopperTokens(secret) if secret else None,
         health=application.health,
         now=application.clock.now,
+        shelves=application.shelves,
     )
 
 

@@ -25,6 +25,7 @@ from app.domain.imports import (
 from app.domain.interactions import Consent, History, Interaction, InteractionLog, Preferences, Shopper
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import Slate
+from app.domain.searching import WordMatches
 
 Progress = Callable[[str, int, int | None], None]
 """progress(label, done, total): called as long work advances; total None means unknown."""
@@ -226,6 +227,10 @@ class LexicalIndex(Protocol):
         """The scores that `search` gives these products, in their order; 0 for one that it would not find."""
         ...
 
+    def matches(self, text: str) -> WordMatches:
+        """What the words of a text find in the whole catalogue, not only the best of it."""
+        ...
+
 
 class BaselineModel(Protocol):
     """A trained implicit-feedback model, item side only: shoppers are folded in at request time."""
@@ -274,6 +279,10 @@ class BaselineModel(Protocol):
 
     def bought_with(self, column: int, k: int) -> Sequence[tuple[int, int, float]]:
         """(column, orders in common, lift) of the products most bought together with one, best first."""
+        ...
+
+    def alike(self, column: int, k: int) -> Sequence[tuple[int, float]]:
+        """(column, likeness) of the products that the same shoppers took up, best first; the best of them is 1."""
         ...
 
 

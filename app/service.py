@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar
 
-from app.domain.catalog import Product
+from app.domain.catalog import Product, Snapshot
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
 from app.domain.interactions import Consent
@@ -96,6 +96,7 @@ class ServiceParts:
     requests: Executor  # one thread per request in work
     currency: str
     rerank: RerankStage | None = None  # None: no model is configured
+    shelf_ranking: Callable[[Query], tuple[Ranking, Snapshot]] | None = None  # of a slate that a shelf served
 
 
 class RecommendationService:
@@ -346,11 +347,14 @@ class RecommendationService:
         for item in slate.items:
             if item.product_id == product_id:
                 return explain.served(slate, item, now)
-        work = self._begin(slate.query, ask=False)
-        snapshot = work.served.shelf.snapshot
+        if slate.query.shelf is not None and self._parts.shelf_ranking is not None:
+            ranking, snapshot = self._parts.shelf_ranking(slate.query)
+        else:
+            work = self._begin(slate.query, ask=False)
+            ranking, snapshot = work.ranking, work.served.shelf.snapshot
         if product_id not in snapshot.row_of:
             raise UnknownProduct(product_id)
-        return explain.dropped(slate, work.ranking, snapshot.row_of[product_id], snapshot, now)
+        return explain.dropped(slate, ranking, snapshot.row_of[product_id], snapshot, now)
 
     async def _in_thread(self, function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
         loop = asyncio.get_running_loop()

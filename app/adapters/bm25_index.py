@@ -14,7 +14,9 @@ from app.adapters import generations
 from app.adapters.exact_index import top_k
 from app.adapters.item_vectors import dump_ids, load_ids
 from app.adapters.spelling import Spelling
+from app.adapters.whole_match import every_word, read_as
 from app.domain.errors import IndexUnavailable
+from app.domain.searching import WordMatches
 from app.pipeline.item_text import SearchText
 from app.pipeline.search_words import halves, joined_pairs, search_words
 from app.ports import Progress
@@ -93,6 +95,20 @@ class Bm25Index:
             found[rows >= 0] = scores[rows[rows >= 0]]
         return found
 
+    def matches(self, text: str) -> WordMatches:
+        """See LexicalIndex: the scores of all products, and which of them hold every word that says something."""
+        scores = self._scores(text)
+        n = len(self.product_ids)
+        if scores is None:
+            return WordMatches(self.product_ids, np.zeros(n, dtype=np.float32), np.zeros(n, dtype=np.bool_))
+        typed = list(search_words(text[:_MAX_QUERY_CHARS]))[:MAX_QUERY_TOKENS]
+        every, corrected = every_word([part for part, _ in self._weighted], typed, n, self._meant_by)
+        return WordMatches(self.product_ids, scores, every, read_as(text, corrected))
+
+    def _meant_by(self, word: str) -> Sequence[str]:
+        """The word itself where some product holds it, else what it may mean; empty for one that means nothing."""
+        return (word,) if any(word in part.vocab_dict for part, _ in self._weighted) else self._meant(word)
+
     def _scores(self, text: str) -> NDArray[np.float32] | None:
         """Scores of all products, shape (n,); None where no word is known."""
         words = self._understood(list(dict.fromkeys(search_words(text[:_MAX_QUERY_CHARS])))[:MAX_QUERY_TOKENS])
@@ -117,6 +133,8 @@ class Bm25Index:
         return [*words, *(pair for pair in joined_pairs(typed) if pair in self._words and pair not in words)]
 
     def _meant(self, unknown: str) -> Sequence[str]:
+        if not unknown.isalpha():
+            return ()
         nearest = self._spelling.nearest(unknown)
         if nearest is not None:
             return (nearest,)

@@ -19,6 +19,7 @@ from app.domain.ranking import Explanation, PublicReason, Query, Slate
 from app.ingest.intake import EventIntake
 from app.ports import ShopStore
 from app.service import Streamed
+from app.shelves import Shelved
 
 
 class Recommending(Protocol):
@@ -46,6 +47,14 @@ class SlateLog(Protocol):
 
     def get(self, recommendation_id: str) -> Slate | None:
         """A served slate, None when unknown or past retention."""
+        ...
+
+
+class Shelving(Protocol):
+    """The shelves, as far as HTTP needs them."""
+
+    async def show(self, query: Query) -> Shelved:
+        """The shelf that `query.shelf` names. Raises: UnknownProduct for the query's product."""
         ...
 
 
@@ -84,6 +93,7 @@ class ApiContext:
     tokens: ShopperTokens | None  # None: TOKEN_SECRET is not set
     health: Callable[[], Health]
     now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
+    shelves: Shelving
 
     @classmethod
     def of(cls, scope: Scope) -> ApiContext:

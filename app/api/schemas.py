@@ -99,6 +99,29 @@ CategoryPath = Annotated[
 ]
 
 
+def _true_or_false(value: object) -> object:
+    """Query strings hold text: only these two words are read ("1", "yes" and "on" are not)."""
+    if value not in ("true", "false", True, False):
+        raise ValueError("must be true or false")
+    return value in ("true", True)
+
+
+def _named_value(value: str) -> str:
+    name, colon, content = value.partition(":")
+    if not colon or not name.strip() or not content.strip():
+        raise ValueError("must be name:value, as in colour:black")
+    return value
+
+
+StrictBoolText = Annotated[bool, BeforeValidator(_true_or_false)]
+AttributeFilter = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=200, strict=True),
+    AfterValidator(_no_control_characters),
+    AfterValidator(_named_value),
+]
+
+
 def to_minor(amount: Decimal | None, currency: str, field: str) -> int | None:
     """An amount in minor units; a request is never rounded.
 
@@ -133,6 +156,43 @@ class _Wanted(_Model):
     budget: Amount | None = Field(None, description="Highest price per item; overrides the stored one.")
     query: SearchText | None = None
     reasons: ReasonsWanted = Field("llm", description="Where reasons come from; never changes the order.")
+
+
+class ShelfParams(_Model):
+    """What every shelf takes. Without any id nothing is personal."""
+
+    user_id: Identifier | None = Field(None, description="A shopper: budget, exclusions and consent are theirs.")
+    anonymous_id: Identifier | None = Field(None, description="A visitor without an account.")
+    session_id: Identifier | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(_whole_number)] = 5
+    budget: Amount | None = Field(None, description="Highest price per item; overrides the stored one.")
+    reasons: Literal["template", "none"] = Field("none", description="`template`: each item with a true sentence.")
+
+
+class TrendingParams(ShelfParams):
+    """GET /api/trending."""
+
+    category: CategoryPath | None = Field(None, description="Of this category and what is below it: `A > B`.")
+
+
+class SearchParams(ShelfParams):
+    """GET /api/search. Lists are given as repeated parameters."""
+
+    q: SearchText = Field(description="What the shopper typed.")
+    categories: Annotated[list[CategoryPath], Field(max_length=50)] = []
+    brands: Annotated[list[Identifier], Field(max_length=50)] = []
+    price_min: Amount | None = None
+    price_max: Amount | None = None
+    in_stock: StrictBoolText = Field(False, description="Only what the shop says it has on stock.")
+    attributes: Annotated[list[AttributeFilter], Field(max_length=20)] = Field(
+        [], description="`name:value`, as in `colour:midnight blue`; all of them must hold."
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
+            raise ValueError("priceMin must not be above priceMax")
+        return self
 
 
 class RecommendationParams(_Wanted):
@@ -270,6 +330,13 @@ class SlateMeta(_Model):
     latency_ms: dict[str, float]
     usage: UsageAnswer | None = None
     profiling_used: bool
+    scope: Literal["everybody", "cohort", "popular"] | None = Field(
+        None, description="Trending only: whose events were counted; `popular`: nothing trends."
+    )
+    read_as: str | None = Field(None, description="Search only: the query with its typing errors put right.")
+    relaxed: bool | None = Field(
+        None, description="Search only: nothing has everything that was asked for; these have a part or come near."
+    )
 
 
 class SlateAnswer(_Model):
@@ -280,6 +347,36 @@ class SlateAnswer(_Model):
     api_version: str
     recommendations: list[RecommendedProduct]
     meta: SlateMeta
+
+
+class FacetAnswer(_Model):
+    """One value of a facet; to filter by it, send `value` back."""
+
+    value: str
+    count: int
+
+
+class PriceBandAnswer(_Model):
+    """Prices from `min` to below `max`; null: no upper end."""
+
+    min: str
+    max: str | None
+    count: int
+
+
+class FacetsAnswer(_Model):
+    """Counts over all matches that may be shown, each as if its own filter were not set."""
+
+    categories: list[FacetAnswer] = Field(description="Every level of the category paths, most products first.")
+    brands: list[FacetAnswer]
+    prices: list[PriceBandAnswer] = Field(description="Ascending.")
+
+
+class SearchAnswer(SlateAnswer):
+    """The answer to a search."""
+
+    total: int = Field(description="Products that match and may be shown, on this page or not.")
+    facets: FacetsAnswer
 
 
 class RatingAnswer(_Model):

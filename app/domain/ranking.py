@@ -24,6 +24,8 @@ class Usage:
 
 
 Placement = Literal["home", "product", "cart", "search", "email"]
+ShelfKind = Literal["similar", "bought_together", "trending", "search"]
+"""The lists that are not a shopper's recommendations: each has an endpoint, and never a model call."""
 ReasonsWanted = Literal["llm", "template", "none"]
 Strategy = Literal["llm", "partial", "cache", "stale", "baseline"]
 FallbackReason = Literal[
@@ -65,6 +67,8 @@ class Filters:
     brands: tuple[str, ...] = ()
     price_min_minor: int | None = None
     price_max_minor: int | None = None
+    in_stock: bool = False  # only what the shop says it has, pieces known and above 0
+    attributes: tuple[tuple[str, str], ...] = ()  # (name, value), all of them; shelves only
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ class Query:
     deadline_ms: int | None = None
     exclude_ids: tuple[str, ...] = ()
     filters: Filters = Filters()
+    shelf: ShelfKind | None = None  # None: recommendations
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,19 +7,13 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from app.pipeline.evidence_draft import Draft, Subject, counted, day_of, days_between, spoken_day
+from app.pipeline.search_words import FILLER
 from app.pipeline.seller_text import folded_words, plain
 from app.pipeline.sensitivity import attribute_values
 
 RATING_SCALE = 5
 MAX_TERMS = 3
 _MAX_PHRASE = 40  # characters of a query that a sentence quotes whole
-
-_FILLER_WORDS = """
-a an and any are as at be but by can do for from get give good great have i in is it like likes looking me my need nice
-of on or our please really show some something that the their them these they this those to under up want we what
-which who with would you your
-"""
-_FILLER = frozenset(_FILLER_WORDS.split())
 
 
 def query_terms(text: str) -> tuple[str, ...]:
@@ -29,7 +23,7 @@ def query_terms(text: str) -> tuple[str, ...]:
     """
     words = plain(text, 300).casefold().replace("-", " ").split()
     cleaned = (word.strip(".,;:!?'\"()/&+*#%") for word in words)
-    kept = [word for word in cleaned if 1 < len(word) <= 30 and word not in _FILLER and len(folded_words(word)) == 1]
+    kept = [word for word in cleaned if 1 < len(word) <= 30 and word not in FILLER and len(folded_words(word)) == 1]
     return tuple(dict.fromkeys(kept))[:12]
 
 

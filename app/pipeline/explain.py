@@ -39,7 +39,9 @@ def _fate(ranking: Ranking, row: int, snapshot: Snapshot) -> Fate:
             position=position,
             detail=f"Not in the slate as it was served; asked again now it would be at position {position}.",
         )
-    position = ranking.order.tolist().index(row) + 1
+    order = ranking.order.tolist()
+    position = order.index(row) + 1 if row in order else None  # a shelf orders only the best of what it found
+    ranked = "Not among the best" if position is None else f"Ranked {position}"
     rule = ranking.composition.dropped.get(row)
     if rule is not None:
         return Fate(
@@ -48,6 +50,6 @@ def _fate(ranking: Ranking, row: int, snapshot: Snapshot) -> Fate:
             rule=rule,
             public_reason="shop_policy",
             position=position,
-            detail=f"Ranked {position}, left out of the slate by {rule}.",
+            detail=f"{ranked}, left out of the slate by {rule}.",
         )
-    return Fate(product_id, "ranked_lower", position=position, detail=f"Ranked {position}, after the slate's end.")
+    return Fate(product_id, "ranked_lower", position=position, detail=f"{ranked}, after the slate's end.")

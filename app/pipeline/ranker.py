@@ -65,7 +65,7 @@ def rank(
     Args: sources, asked, personal, around, beside, content: see `candidates.merge` (`asked` is its `query`);
           context: rows of page and cart; compose_now: False leaves the slate to `reordered`, once a model has answered.
     """
-    rule_context = _rule_context(shelf, query, profile, context, now)
+    rule_context = rules_see(shelf, query, profile, context, now)
     merged = functools.partial(
         merge, shelf, profile=profile, personal=personal, context=around, beside=beside, content=content
     )
@@ -114,7 +114,7 @@ def remembered(
     known = [(row_of[p], match) for p, match in zip(candidates, percentiles, strict=True) if p in row_of]
     rows = np.asarray([row for row, _ in known], dtype=np.int32)
     matches = np.asarray([match for _, match in known], dtype=np.float64)
-    rule_context = _rule_context(shelf, query, profile, context, now)
+    rule_context = rules_see(shelf, query, profile, context, now)
     eligibility = eligible(rules, rule_context, rows)
     return Ranking(
         profile=profile,
@@ -155,10 +155,11 @@ def _composed(ranking: Ranking, rules: CompiledRules, shelf: Shelf, limit: int) 
         ranking.context,
         vectors=None if shelf.vectors is None else lambda wanted: shelf.item_vectors(wanted)[0],
     )
-    return replace(ranking, composition=composition, excluded=_with_slate_rules(ranking.excluded, composition))
+    return replace(ranking, composition=composition, excluded=with_slate_rules(ranking.excluded, composition))
 
 
-def _rule_context(shelf: Shelf, query: Query, profile: Profile, context: IntArray, now: float) -> RuleContext:
+def rules_see(shelf: Shelf, query: Query, profile: Profile, context: IntArray, now: float) -> RuleContext:
+    """What the rules look at in one request. Args: context: rows of page and cart; now: epoch seconds."""
     stored = profile.preferences
     anchor = None if query.product_id is None else shelf.snapshot.row_of[query.product_id]
     return RuleContext(
@@ -195,6 +196,7 @@ def _scores(rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArra
     return score(scoring.mode, scoring.weights.as_mapping(), factors)
 
 
-def _with_slate_rules(excluded: Mapping[str, int], composition: Composition) -> Mapping[str, int]:
+def with_slate_rules(excluded: Mapping[str, int], composition: Composition) -> Mapping[str, int]:
+    """The counts of excluded products with those that a slate rule took out."""
     dropped = Counter(composition.dropped.values())
     return {**excluded, **{rule_id: excluded.get(rule_id, 0) + n for rule_id, n in sorted(dropped.items())}}

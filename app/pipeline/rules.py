@@ -218,6 +218,8 @@ class CompiledRules:
             checks.append(~(snapshot.price_minor[at] >= filters.price_min_minor))
         if filters.price_max_minor is not None:
             checks.append(~(snapshot.price_minor[at] <= filters.price_max_minor))
+        if filters.in_stock:
+            checks.append(~(snapshot.stock[at] > 0) | ~snapshot.available[at])
         return np.logical_or.reduce(checks) if checks else None
 
     def _over_budget(self, rule: WithinBudget, budget_minor: int | None, at: IntArray | slice) -> BoolArray | None:

@@ -13,6 +13,14 @@ MAX_WORD = 64
 """Longer runs of letters are no words; only their start is kept."""
 MAX_JOINED = 20
 
+_FILLER_WORDS = """
+a an and any are as at be but by can do for from get give good great have i in is it like likes looking me my need nice
+of on or our please really show some something that the their them these they this those to under up want we what
+which who with would you your
+"""
+FILLER = frozenset(_FILLER_WORDS.split())
+"""Words of a request that no product needs to hold."""
+
 # A decimal number is one word ("15.6"), else a run of letters and digits of any script.
 _WORD = re.compile(r"\d+(?:[.,]\d+)+|[^\W_]+")
 _POSSESSIVE = re.compile(r"['’]s\b")

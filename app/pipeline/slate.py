@@ -68,6 +68,7 @@ def compose(
     context: RuleContext,
     *,
     vectors: VectorsOf | None = None,
+    slate_rules: Sequence[SlateRule] | None = None,
 ) -> Composition:
     """Fills up to `limit` positions.
 
@@ -79,10 +80,11 @@ def compose(
     model, so scores can't say it. Caps give way before a slate stays short.
 
     Args:    order: rows, best first (a repeat counts once); percentiles: user-match percentile per element of
-             `order`, NaN = unknown; limit: ≥ 1; vectors: None = no diversity.
+             `order`, NaN = unknown; limit: ≥ 1; vectors: None = no diversity; slate_rules: instead of the shop's.
     Returns: deterministic; ties go to the earlier in the order. Fewer than `limit` rows only when fewer are eligible.
     """
-    here = [rule for rule in rules.rules.shop.slate if context.placement in rule.placements]
+    given = rules.rules.shop.slate if slate_rules is None else slate_rules
+    here = [rule for rule in given if context.placement in rule.placements]
     order, first_at = _without_repeats(order)
     pins = {} if limit < 1 else dict(_active_pins(here, rules, context))
     verdict = eligible(rules, context, _without_repeats(np.concatenate([order, _int_rows(pins)]))[0])

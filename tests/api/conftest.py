@@ -18,10 +18,12 @@ from app.domain.errors import UnknownProduct, UnknownRecommendation
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
 from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
+from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
 from app.ingest.intake import EventIntake
 from app.main import create_app
 from app.service import Streamed
 from app.settings import Settings
+from app.shelves import Shelved
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 SECRET = "sk-secret-0123456789"
@@ -73,6 +75,19 @@ class FakeStore:
 
     def save_consent(self, user_id: str, consent: Consent) -> None:
         self.shoppers[user_id] = replace(self.shopper(user_id), consent=consent, known=True)
+
+
+class FakeShelves:
+    """Serves p1 and p2 on every shelf, and remembers its slates where the service does."""
+
+    def __init__(self, service: FakeService) -> None:
+        self._service = service
+
+    async def show(self, query: Query) -> Shelved:
+        slate = await self._service.recommend(query, Deadline.after_ms(0))
+        facets = Facets((FacetValue("Electronics", 1),), (FacetValue("Sonora", 1),), (PriceBand(0, 20_000, 2),))
+        search = SearchFacts(2, facets, read_as="headphones") if query.shelf == "search" else None
+        return Shelved(slate, search, "everybody" if query.shelf == "trending" else None)
 
 
 class FakeService:
@@ -189,6 +204,7 @@ class FakeApplication:
             known_products=lambda: self.store.catalogue,
             wall=FixedClock().now,
         )
+        self.shelves = FakeShelves(self.service)
         self.clock = FixedClock()
         self.rules_public_reasons: Mapping[str, PublicReason] = {"stock": "out_of_stock", "margin": "shop_policy"}
         self.state = FakeHealth()

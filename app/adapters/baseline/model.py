@@ -87,6 +87,10 @@ class BlendedBaseline:
         """(column, orders in common, lift) of at most k (up to 20) products most bought with one, best first."""
         return self._copurchase.bought_with(column, k)
 
+    def alike(self, column: int, k: int) -> Sequence[tuple[int, float]]:
+        """(column, likeness) of at most k item-item neighbours, most alike first, scaled so that the first is 1."""
+        return () if self._sources.item_item is None else self._sources.item_item.nearest(column, k)
+
     def columns_of(self, product_ids: Sequence[str]) -> IntArray:
         """Model column of each product, -1 where the model does not know it; shape (len(product_ids),)."""
         return np.fromiter((self._column_of.get(p, -1) for p in product_ids), dtype=np.int32, count=len(product_ids))

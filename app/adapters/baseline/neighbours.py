@@ -39,6 +39,16 @@ class Neighbours:
             minlength=len(self.offsets) - 1,
         ).astype(np.float32)
 
+    def nearest(self, column: int, k: int) -> list[tuple[int, float]]:
+        """(column, similarity) of at most k neighbours of one product, nearest first, as shares of the nearest."""
+        of_one = slice(int(self.offsets[column]), int(self.offsets[column + 1]))
+        similarity, columns = self.similarity[of_one], self.columns[of_one]
+        best = np.lexsort((columns, -similarity))[: max(k, 0)]
+        if len(best) == 0:
+            return []
+        top = float(similarity[best[0]])
+        return [(int(columns[i]), float(similarity[i]) / top) for i in best.tolist()]
+
 
 def fit_neighbours(
     matrix: sp.csr_matrix, kind: NeighbourKind, neighbours: int, threads: int, progress: Progress

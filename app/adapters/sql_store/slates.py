@@ -84,6 +84,7 @@ def _query_from(values: dict[str, Any]) -> Query:
     filters = values.pop("filters")
     lists = ("cart", "exclude_ids")
     filter_lists = ("categories", "brands")
+    filters["attributes"] = tuple((name, value) for name, value in filters.get("attributes", ()))
     return Query(
         **values | {name: tuple(values[name]) for name in lists},
         filters=Filters(**filters | {name: tuple(filters[name]) for name in filter_lists}),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from app.adapters.sql_store import catalogue, events, import_progress, shoppers, slates
+from app.adapters.sql_store import catalogue, events, import_progress, recent_events, shoppers, slates
 from app.adapters.sql_store.connection import cursor_of, open_engine, reading, reading_one_state, writing
 from app.adapters.sql_store.currency import check, holds_amounts, remember, remembered
 from app.adapters.sql_store.migrate import migrate
@@ -19,8 +19,9 @@ from app.domain.catalog import Product, Snapshot
 from app.domain.errors import ShelfwiseError
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.intake import Outcome
-from app.domain.interactions import Consent, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.interactions import Consent, EventKind, Interaction, InteractionLog, Preferences, Shopper
 from app.domain.ranking import Slate
+from app.pipeline.trending import RecentEvents
 
 _COUNTS = """
 SELECT
@@ -132,6 +133,29 @@ class SqlStore:
         """See ShopStore; product_ids are those with an interaction, in catalogue order."""
         with reading_one_state(self._engine) as connection:
             return events.interaction_log(cursor_of(connection), self._consent_default.personalization)
+
+    def recent_events(
+        self,
+        *,
+        after: int,
+        since: float,
+        row_of: Mapping[str, int],
+        strength: Mapping[EventKind, float],
+        code_of: Callable[[str], int],
+    ) -> tuple[int, RecentEvents]:
+        """The newest event's row, and the events between `after` and it; arguments as for `recent_events.read`."""
+        with reading_one_state(self._engine) as connection:
+            cursor = cursor_of(connection)
+            found = recent_events.read(
+                cursor,
+                after=after,
+                since=since,
+                default=self._consent_default.personalization,
+                row_of=row_of,
+                strength=strength,
+                code_of=code_of,
+            )
+            return recent_events.newest_row(cursor), found
 
     def last_event_at(self) -> float | None:
         """See ShopStore."""

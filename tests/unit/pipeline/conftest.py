@@ -61,6 +61,11 @@ class HandModel:
         n = len(self.product_ids)
         return [((column + d) % n, 10 - d, 3.0 / d) for d in (1, 2)][:k]
 
+    def alike(self, column, k):
+        """The next product is the nearest, the one after it half as near."""
+        n = len(self.product_ids)
+        return [((column + d) % n, 1.0 / d) for d in (1, 2)][:k]
+
 
 class HandVectors:
     """Vectors in three dimensions: kitchen, lighting, other."""
