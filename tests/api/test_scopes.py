@@ -136,6 +136,10 @@ async def test_the_matrix_names_every_endpoint(shop: Shop) -> None:
     "path",
     [
         "/api/recommendations",
+        "/api/products/p1/similar",
+        "/api/products/p1/bought-together",
+        "/api/trending",
+        "/api/search?q=headphones",
         "/api/products/p1",
         "/api/recommendations/rec1/why/p1",
         "/api/recommendations/rec1/why/p2",
