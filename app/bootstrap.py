@@ -33,6 +33,7 @@ from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesErro
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.finder import Finder
+from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.pipeline.pseudonym import pseudonym_key
 from app.pipeline.rules_schema import BUILT_IN, Rules
@@ -91,6 +92,7 @@ class Application:
     clock: AsOfClock
     rules: Rules
     keeper: ShelfKeeper
+    catalogue: CatalogueEditor
     slates: SlateWriter
     events: EventWriter
     intake: EventIntake
@@ -213,6 +215,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         clock=clock,
         rules=rules,
         keeper=keeper,
+        catalogue=CatalogueEditor(store, now=clock.now, changed=keeper.nudge),
         slates=slates,
         events=events,
         intake=intake,

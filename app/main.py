@@ -33,6 +33,7 @@ from app.api.openapi import describe_problems
 from app.api.tokens import ShopperTokens
 from app.domain.errors import ConfigurationError
 from app.domain.ranking import PublicReason
+from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import Clock, ShopStore
 from app.settings import Settings
@@ -70,6 +71,11 @@ class Application(Protocol):
     @property
     def slates(self) -> SlateLog:
         """Served slates."""
+        ...
+
+    @property
+    def catalogue(self) -> CatalogueEditor:
+        """Changes products."""
         ...
 
     @property
@@ -138,6 +144,7 @@ def _context(application: Application) -> ApiContext:
         store=application.store,
         intake=application.intake,
         slates=application.slates,
+        catalogue=application.catalogue,
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
         default_deadline_ms=settings.llm_deadline_ms,

@@ -107,6 +107,14 @@ class StoreTransaction(Protocol):
         """Stores products whole; a changed price or stock enters the history at `at`. Unchanged: no write."""
         ...
 
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products with these ids as this transaction sees them; unknown and deleted ones are left out."""
+        ...
+
+    def delete_products(self, product_ids: Sequence[str], at: float) -> int:
+        """Marks products as deleted; how many were not before."""
+        ...
+
     def append_price_history(self, changes: Sequence[PriceChange]) -> Written:
         """Adds past prices of known products; one at the same instant is replaced."""
         ...
@@ -129,6 +137,18 @@ class StoreTransaction(Protocol):
 
     def save_progress(self, progress: FileProgress) -> None:
         """Remembers how far a file's import has come."""
+        ...
+
+
+class CatalogueStore(Protocol):
+    """What changing the catalogue while it is served needs of a store."""
+
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products with these ids; unknown ids are left out."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[StoreTransaction]:
+        """Commits at the end of the block, rolls back when it raises."""
         ...
 
 
@@ -362,6 +382,7 @@ class Clock(Protocol):
 __all__ = [
     "BaselineModel",
     "BoolArray",
+    "CatalogueStore",
     "Clock",
     "Embedder",
     "ImportStore",

@@ -16,6 +16,7 @@ from app.api.tokens import ShopperTokens, TokenRefused
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.ranking import Explanation, PublicReason, Query, Slate
+from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import ShopStore
 from app.service import Streamed
@@ -85,6 +86,7 @@ class ApiContext:
     store: ShopStore
     intake: EventIntake
     slates: SlateLog
+    catalogue: CatalogueEditor
     public_reasons: Mapping[str, PublicReason]  # rule id → what a shopper may know of it
     currency: str
     default_deadline_ms: int

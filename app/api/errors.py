@@ -53,8 +53,10 @@ class Code(StrEnum):
     UNKNOWN_RECOMMENDATION = "unknown_recommendation"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
+    PRECONDITION_FAILED = "precondition_failed"
     BODY_TOO_LARGE = "body_too_large"
     TOO_MANY_EVENTS = "too_many_events"
+    TOO_MANY_PRODUCTS = "too_many_products"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     INVALID_REQUEST = "invalid_request"
     INTERNAL_ERROR = "internal_error"
@@ -77,8 +79,10 @@ _STATUS_AND_TITLE: Mapping[Code, tuple[int, str]] = {
     Code.UNKNOWN_RECOMMENDATION: (404, "Unknown recommendation"),
     Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
     Code.BODY_TIMEOUT: (408, "The body did not arrive in time"),
+    Code.PRECONDITION_FAILED: (412, "A condition of the request does not hold"),
     Code.BODY_TOO_LARGE: (413, "The body is too large"),
     Code.TOO_MANY_EVENTS: (413, "Too many events at once"),
+    Code.TOO_MANY_PRODUCTS: (413, "Too many products at once"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The body must be plain JSON"),
     Code.INVALID_REQUEST: (422, "The request is not valid"),
     Code.INTERNAL_ERROR: (500, "An unexpected error"),

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BeforeValidator, Field, ValidationInfo
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from app.domain.errors import BadInput
 from app.domain.money import parse_minor
@@ -162,8 +162,10 @@ def _short(value: object) -> str:
 
 
 Identifier = Annotated[str, BeforeValidator(identifier)]
-Moment = Annotated[float, BeforeValidator(moment)]
-Money = Annotated[int, BeforeValidator(_money)]
+Moment = Annotated[float, BeforeValidator(moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+Money = Annotated[
+    int, BeforeValidator(_money), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "minimum": 0}]})
+]
 # Constraints stand before the cleaning: then they are checked by pydantic's core, with its messages, and fast.
 Count = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(_number)]
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False), BeforeValidator(_number)]

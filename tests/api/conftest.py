@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -15,10 +15,12 @@ from fastapi import FastAPI
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
+from app.domain.imports import Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
 from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
 from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
+from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.main import create_app
 from app.service import Streamed
@@ -66,6 +68,18 @@ class FakeStore:
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         return {p: self.catalogue[p] for p in product_ids if p in self.catalogue}
+
+    @contextmanager
+    def transaction(self) -> Iterator[FakeStore]:
+        yield self
+
+    def upsert_products(self, products: Sequence[Product], at: float) -> Written:
+        new = sum(product.product_id not in self.catalogue for product in products)
+        self.catalogue.update({product.product_id: product for product in products})
+        return Written(inserted=new, updated=len(products) - new)
+
+    def delete_products(self, product_ids: Sequence[str], at: float) -> int:
+        return sum(self.catalogue.pop(product_id, None) is not None for product_id in product_ids)
 
     def shopper(self, user_id: str) -> Shopper:
         return self.shoppers.get(user_id, Shopper(user_id))
@@ -206,9 +220,14 @@ class FakeApplication:
         )
         self.shelves = FakeShelves(self.service)
         self.clock = FixedClock()
+        self.changes = 0
+        self.catalogue = CatalogueEditor(self.store, now=self.clock.now, changed=self._note_change)  # type: ignore[arg-type]
         self.rules_public_reasons: Mapping[str, PublicReason] = {"stock": "out_of_stock", "margin": "shop_policy"}
         self.state = FakeHealth()
         self.log: list[str] = []
+
+    def _note_change(self) -> None:
+        self.changes += 1
 
     def health(self) -> FakeHealth:
         return self.state

@@ -28,8 +28,12 @@ class SqlTransaction:
         self._note_currency(currency.priced_products(products))
         return catalogue.upsert(self._cursor, products, at)
 
+    def products(self, product_ids: Sequence[str]) -> dict[str, Product]:
+        """See StoreTransaction."""
+        return catalogue.products(self._cursor, product_ids)
+
     def delete_products(self, product_ids: Sequence[str], at: float) -> int:
-        """Marks products as deleted; how many were not before."""
+        """See StoreTransaction."""
         return catalogue.delete(self._cursor, product_ids, at)
 
     def append_price_history(self, changes: Sequence[PriceChange]) -> Written:
