@@ -278,13 +278,6 @@ class FeedbackBody(_Model):
 # --- answers
 
 
-class ProblemError(_Model):
-    """One wrong input."""
-
-    field: str
-    message: str
-
-
 class EvidenceAnswer(_Model):
     """A checkable fact; amounts in `value` are decimal strings, with `currency` beside them."""
 
@@ -481,6 +474,13 @@ class ReadyAnswer(_Model):
     status: Literal["ok", "degraded"]
     degraded: list[str]
     details: dict[str, str] | None = None
+
+
+class ProblemError(_Model):
+    """One wrong input."""
+
+    field: str
+    message: str
 
 
 class ProblemAnswer(_Model):
