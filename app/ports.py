@@ -140,18 +140,6 @@ class StoreTransaction(Protocol):
         ...
 
 
-class CatalogueStore(Protocol):
-    """What changing the catalogue while it is served needs of a store."""
-
-    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
-        """The products with these ids; unknown ids are left out."""
-        ...
-
-    def transaction(self) -> AbstractContextManager[StoreTransaction]:
-        """Commits at the end of the block, rolls back when it raises."""
-        ...
-
-
 class ImportStore(Protocol):
     """What an import needs of a store."""
 
@@ -382,7 +370,6 @@ class Clock(Protocol):
 __all__ = [
     "BaselineModel",
     "BoolArray",
-    "CatalogueStore",
     "Clock",
     "Embedder",
     "ImportStore",

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.domain.catalog import Product
 from app.domain.imports import Written
-from app.ports import CatalogueStore
+from app.ports import StoreTransaction
+
+
+class CatalogueStore(Protocol):
+    """What changing the catalogue while it is served needs of a store."""
+
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products with these ids; unknown ids are left out."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[StoreTransaction]:
+        """Commits at the end of the block, rolls back when it raises."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
