@@ -35,7 +35,7 @@ from app.domain.ranking import PublicReason
 from app.finder import Finder
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
-from app.pipeline.pseudonym import pseudonym_key
+from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
 from app.prompts import Prompt, load_prompt
@@ -240,7 +240,6 @@ def open_model(settings: Settings) -> ModelParts:
     cache = DiskOrderCache.open(
         settings.data_dir / "cache", fresh_s=settings.cache_fresh_s, stale_s=settings.cache_stale_s
     )
-    secret = settings.token_secret.get_secret_value().encode() or installation_secret(settings.data_dir)
 
     # One thread of its own: the database has one writer, and a lock on it must not hold up requests without a model.
     writer = ThreadPoolExecutor(1, thread_name_prefix="ledger")
@@ -256,7 +255,7 @@ def open_model(settings: Settings) -> ModelParts:
         ledger=ledger,
         fresh_s=settings.cache_fresh_s,
         daily_budget_usd=settings.llm_daily_budget_usd,
-        pseudonym_key=pseudonym_key(secret),
+        pseudonyms=open_pseudonyms(settings),
         worst_case_usd=client.worst_case_usd,
         in_thread=in_thread,
     )
@@ -305,7 +304,16 @@ def open_store(settings: Settings) -> SqlStore:
         settings.sqlalchemy_url,
         currency=settings.currency,
         consent_default=consent_of(settings.consent_default),
+        pseudonyms=open_pseudonyms(settings),
     )
+
+
+def open_pseudonyms(settings: Settings) -> Pseudonyms:
+    """What makes shoppers' pseudonyms: the keys of the settings, else one from the installation's own secret.
+
+    Raises: ConfigurationError: there is no secret and none can be made.
+    """
+    return Pseudonyms.of_secrets(settings.pseudonym_secrets or {1: installation_secret(settings.data_dir)})
 
 
 def open_embedder(settings: Settings) -> tuple[str | None, OnnxEmbedder | None]:

@@ -61,12 +61,15 @@ class ShopStore(Protocol):
         """The interests and styles that most shoppers state, most frequent first, at most `limit`."""
         ...
 
-    def save_preferences(self, user_id: str, preferences: Preferences) -> None:
-        """Replaces what the shopper stated."""
+    def save_preferences(self, user_id: str, preferences: Preferences, *, asked_at: float | None = None) -> None:
+        """Replaces what the shopper stated.
+
+        Raises: ShopperErased: the shopper was erased at or after `asked_at`, epoch seconds of the wall clock.
+        """
         ...
 
-    def save_consent(self, user_id: str, consent: Consent) -> None:
-        """Replaces what the shopper agreed to."""
+    def save_consent(self, user_id: str, consent: Consent, *, asked_at: float | None = None) -> None:
+        """Replaces what the shopper agreed to. Raises ShopperErased: as save_preferences."""
         ...
 
     def interactions(
@@ -87,8 +90,14 @@ class ShopStore(Protocol):
         """Epoch seconds of the newest event, None without events."""
         ...
 
-    def save_slates(self, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None:
-        """Writes served slates, one row each; a slate written before is left as it is."""
+    def save_slates(
+        self, slates: Sequence[Slate], user_keys: Sequence[str | None], begun_at: Sequence[float] | None = None
+    ) -> None:
+        """Writes served slates, one row each; a slate written before is left as it is.
+
+        Left out are those whose request had begun (epoch seconds of the wall clock) when their shopper was erased;
+        those of shoppers who agreed to no personalisation are kept as nobody's.
+        """
         ...
 
     def slate(self, recommendation_id: str) -> Slate | None:

@@ -28,7 +28,7 @@ from app.pipeline.gate_schema import Gate, gate_line
 from app.pipeline.model_order import ModelOrder
 from app.pipeline.profile import Profile
 from app.pipeline.prompt_input import PromptInput, PromptItem, prompt_input
-from app.pipeline.pseudonym import pseudonym
+from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.repair import ORDER_MAX, read_reply
 from app.ports import Ledger, ModelClient, OrderCache
 from app.prompts import Prompt
@@ -97,7 +97,7 @@ class RerankStage:
         ledger: Ledger,
         fresh_s: float,
         daily_budget_usd: float | None,
-        pseudonym_key: bytes,
+        pseudonyms: Pseudonyms,
         worst_case_usd: Callable[[ModelCall], float],
         in_thread: InThread,
         wall: Callable[[], float] = time.time,
@@ -109,7 +109,7 @@ class RerankStage:
         self._ledger = ledger
         self._fresh_s = fresh_s
         self._budget = daily_budget_usd
-        self._pseudonym_key = pseudonym_key
+        self._pseudonyms = pseudonyms
         self._worst_case_usd = worst_case_usd
         self._in_thread = in_thread
         self._wall = wall
@@ -131,8 +131,8 @@ class RerankStage:
         )
         if line.w == 0:
             return "gate"
-        shopper_id = query.user_id or query.anonymous_id or query.session_id
-        shopper = None if shopper_id is None else pseudonym(shopper_id, self._pseudonym_key, 1)
+        # Under consent `none` an answer is made from nobody's profile, so nobody is noted with it.
+        shopper = None if consent.personalization == "none" else self._pseudonym(query)
         budget = profile.preferences.budget_minor if query.budget_minor is None else query.budget_minor
         key = cache_key(
             query,
@@ -147,6 +147,14 @@ class RerankStage:
             consent=consent,
         )
         return Plan(key=key, gate=line, consent=consent, shopper=shopper)
+
+    def _pseudonym(self, query: Query) -> str | None:
+        """Who asks, under the id that says most; None for somebody without any."""
+        if query.user_id is not None:
+            return self._pseudonyms.of(query.user_id)
+        if query.anonymous_id is not None:
+            return self._pseudonyms.of(query.anonymous_id, "anonymous")
+        return None if query.session_id is None else self._pseudonyms.of(query.session_id, "session")
 
     def cached(self, plan: Plan) -> ModelOrder | None:
         """A complete answer given before to the same question: `cache` while fresh, `stale` until it is dropped."""

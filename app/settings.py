@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -54,6 +55,11 @@ class Settings(BaseSettings):
         default=(), description="Publishable keys, comma separated: what a browser may do."
     )
     token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
+
+    pseudonym_keys: SecretStr = Field(
+        default=SecretStr(""),
+        description="p1:SECRET,p2:SECRET… stand-ins for shoppers' ids; empty = secret.key in DATA_DIR.",
+    )
 
     llm_model: str = Field(default="", description="A litellm model id; empty = no model.")
     llm_api_base: str = Field(default="", description="Base URL of the provider, where it is not the usual one.")
@@ -113,6 +119,17 @@ class Settings(BaseSettings):
             raise ValueError("too short: use 32 random characters or more")
         return value
 
+    @field_validator("pseudonym_keys")
+    @classmethod
+    def _check_pseudonym_keys(cls, value: SecretStr) -> SecretStr:
+        _pseudonym_secrets(value.get_secret_value())
+        return value
+
+    @property
+    def pseudonym_secrets(self) -> dict[int, bytes]:
+        """The secrets of PSEUDONYM_KEYS by version; empty where it is."""
+        return _pseudonym_secrets(self.pseudonym_keys.get_secret_value())
+
     @property
     def sqlalchemy_url(self) -> str:
         """The database URL with the default filled in."""
@@ -122,6 +139,20 @@ class Settings(BaseSettings):
     def has_keys(self) -> bool:
         """Whether any API key is configured; without one the service listens on loopback only."""
         return bool(self.api_keys_secret or self.api_keys_publishable)
+
+
+def _pseudonym_secrets(setting: str) -> dict[int, bytes]:
+    """Version → secret. Raises ValueError: not p1:SECRET,p2:SECRET…, a version twice, or a secret that is too short."""
+    secrets: dict[int, bytes] = {}
+    for part in filter(None, (part.strip() for part in setting.split(","))):
+        name, _, secret = part.partition(":")
+        version = int(name[1:]) if re.fullmatch(r"p[1-9][0-9]{0,3}", name) else 0
+        if version == 0 or version in secrets:
+            raise ValueError("write p1:SECRET,p2:SECRET and so on, each number once")
+        if len(secret) < 32:
+            raise ValueError(f"the secret of {name} is too short: use 32 random characters or more")
+        secrets[version] = secret.encode()
+    return secrets
 
 
 def is_loopback(host: str) -> bool:

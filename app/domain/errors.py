@@ -4,6 +4,7 @@
     ├── BadInput                what a caller sent can't be used          (HTTP 4xx, CLI exit 2)
     │   ├── UnknownProduct
     │   ├── UnknownRecommendation
+    │   ├── ShopperErased       the shopper was erased while the request was under way
     │   └── ImportRejected      a file can't be read at all; nothing was changed
     ├── ConfigurationError      settings or rules are wrong: the start is refused
     │   └── RulesError          names file, line and, where one is near, the word meant
@@ -47,6 +48,16 @@ class UnknownRecommendation(BadInput):
         super().__init__(
             f"No recommendation has the id {recommendation_id!r}; served slates are kept for 30 days.",
             field="recommendationId",
+        )
+
+
+class ShopperErased(BadInput):
+    """The shopper was erased after the request had begun; nothing of it was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The shopper was erased while this request was under way, so it was not stored. Send it again if the "
+            "shopper, who is a new one now, still wants it."
         )
 
 

@@ -63,12 +63,13 @@ class StatedShopper:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of the rows of one write; the four add up to the rows given."""
+    """What became of the rows of one write; the five add up to the rows given."""
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0  # held already with the same content
     duplicates: int = 0  # an event whose id is held already
+    erased: int = 0  # about a shopper who was erased since: refused
 
     def __add__(self, other: Written) -> Written:
         """Both writes together."""
@@ -77,6 +78,7 @@ class Written:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.duplicates + other.duplicates,
+            self.erased + other.erased,
         )
 
 
@@ -114,7 +116,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What became of one file. rows = inserted + updated + unchanged + duplicates + rejected + resumed."""
+    """What became of one file. rows = inserted + updated + unchanged + duplicates + erased + rejected + resumed."""
 
     file: str
     kind: FileKind

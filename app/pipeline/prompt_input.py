@@ -11,13 +11,13 @@ import hashlib
 import random
 import re
 import string
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence
+from app.pipeline.redaction import without_contacts
 from app.pipeline.repair import ORDER_MAX
 from app.pipeline.seller_text import plain
 
@@ -35,13 +35,6 @@ _CITED = re.compile(r"\[([A-X][0-9]{1,2})\]")
 _LABEL = re.compile(r"(?<![\w'])(?:[A-X][0-9]{1,2}|u[0-9]{1,2})(?![\w'])")
 _ROLE = re.compile(r"\b(system|assistant|user|human|developer|tool|instructions?)\s*[:：]", re.IGNORECASE)
 _RULER = re.compile(r"([#=*_~-])\1{2,}")
-
-_EMAIL = re.compile(
-    r"[\w.+-]+\s?(?:@|\(at\)|\[at\]|\{at\})\s?[\w-]+(?:\s?(?:\.|\(dot\)|\[dot\])\s?[\w-]+)*", re.IGNORECASE
-)
-_IBAN = re.compile(r"\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,4})?\b", re.IGNORECASE)
-_DIGITS = re.compile(r"(?<![\w.,])(?:\+|\(\+?)?[0-9][0-9 ().\-/]{5,}[0-9](?![\w])")
-_LOCAL_PHONE = re.compile(r"(?<![\w.,-])[0-9]{3}[-. ][0-9]{4}(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,25 +148,6 @@ def field_text(text: str, limit: int) -> str:
     cleaned = plain(text, limit)
     cleaned = _ROLE.sub(lambda found: f"{found[1]} -", cleaned)
     return _RULER.sub(r"\1", _LABEL.sub(lambda found: f"'{found[0]}'", cleaned))
-
-
-def without_contacts(text: str) -> str:
-    """The text without e-mail addresses, phone, card and bank account numbers, and on one line.
-
-    Numbers of nine and more digits go, of seven and more where they begin like a phone number (+, 0, a bracket), and
-    555-1234. Prices, sizes and years stay: "iphone 13 under 1000", "3840x2160".
-    """
-    text = unicodedata.normalize("NFKC", text)
-    text = "".join(c for c in text if unicodedata.category(c) != "Cf")
-    for pattern in (_EMAIL, _IBAN):
-        text = pattern.sub(" ", text)
-    text = _DIGITS.sub(lambda found: " " if _is_number_of_somebody(found[0]) else found[0], text)
-    return " ".join(_LOCAL_PHONE.sub(" ", text).split())
-
-
-def _is_number_of_somebody(text: str) -> bool:
-    digits = sum(c.isdigit() for c in text)
-    return digits >= 9 or (digits >= 7 and text[0] in "+0(")
 
 
 def _profile(profile: Sequence[ProfileFact]) -> tuple[ProfileFact, ...]:

@@ -11,6 +11,7 @@ from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import HISTORY_BUCKETS
 from app.pipeline.gate_schema import INTENTS, Gate, GateLine
 from app.pipeline.prompt_input import CANDIDATES_MAX
+from app.pipeline.pseudonym import Kind, Pseudonyms
 from app.ports import ModelRun
 from app.prompts import Prompt
 from app.rerank import RerankStage
@@ -40,7 +41,7 @@ def planning_stage(prompt: Prompt, model: str) -> RerankStage:
         ledger=_Unwritten(),
         fresh_s=0.0,
         daily_budget_usd=None,
-        pseudonym_key=_PSEUDONYM_KEY,
+        pseudonyms=_AsRecorded({1: _PSEUDONYM_KEY}),
         worst_case_usd=lambda _call: 0.0,
         in_thread=_never,
     )
@@ -48,6 +49,14 @@ def planning_stage(prompt: Prompt, model: str) -> RerankStage:
 
 async def _never(function: Callable[..., _T], /, *args: object) -> _T:
     raise RuntimeError(f"{function!r}{args!r}: an evaluation plans calls and writes no ledger")
+
+
+class _AsRecorded(Pseudonyms):
+    """Pseudonyms in the form they had when replies were first recorded: the shuffle of a prompt depends on it."""
+
+    def of(self, shopper_id: str, kind: Kind = "user") -> str:
+        """See Pseudonyms."""
+        return super().of(shopper_id, kind).replace("p1:", "v1.")
 
 
 class _Named:

@@ -71,6 +71,7 @@ def ask(shop: Shop, provider: SimulatedProvider, tmp_path: Path) -> Iterator[Cal
             llm_model="openai/simulated-ranker",
             llm_api_base=provider.base_url,
             llm_api_key="none",
+            pseudonym_keys="p1:" + "k" * 32,  # in the keys that prompts are shuffled by: the same prompts every time
             llm_price_input_usd=0.15,
             llm_price_output_usd=0.60,
             **changes,

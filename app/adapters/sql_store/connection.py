@@ -53,6 +53,7 @@ def open_engine(url: str) -> Engine:
             pool_size=_POOL_SIZE,
             max_overflow=_POOL_SIZE,
             pool_timeout=BUSY_TIMEOUT_S,
+            hide_parameters=True,  # an error's text goes into the log, and values are about people
             connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
         )
     except NoSuchModuleError as error:
@@ -79,7 +80,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     Raises: StoreUnavailable: the database can't be read.
     """
-    with _in_our_words(engine), engine.connect() as connection:
+    with in_our_words(engine), engine.connect() as connection:
         yield connection
 
 
@@ -100,7 +101,7 @@ def writing(engine: Engine, *, flushed: bool = True) -> Iterator[Connection]:
     Args: flushed: False leaves it to the next flushed transaction to bring this one to the disk. It survives the death
           of the process all the same, a power failure only then.
     """
-    with _in_our_words(engine), engine.connect() as connection:
+    with in_our_words(engine), engine.connect() as connection:
         if not flushed:
             connection.exec_driver_sql("PRAGMA synchronous=NORMAL")
         try:
@@ -122,7 +123,8 @@ def cursor_of(connection: Connection) -> sqlite3.Cursor:
 
 
 @contextmanager
-def _in_our_words(engine: Engine) -> Iterator[None]:
+def in_our_words(engine: Engine) -> Iterator[None]:
+    """Raises StoreUnavailable, with advice, for what the driver or its pool raise inside the block."""
     try:
         yield
     except (DBAPIError, sqlite3.Error, PoolTimeout) as error:

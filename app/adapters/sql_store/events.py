@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product as every_combination
 from typing import Any
 
@@ -26,6 +26,7 @@ _INSERT_LINE = (
     f"SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS ({_SAME_LINE})"
 )
 _ORDERS = frozenset({EventKind.PURCHASE, EventKind.REFUND})
+DefaultLevels = Callable[[set[str | None]], Mapping[str | None, Personalization]]
 _KIND = {kind.value: kind for kind in EventKind}
 _CHUNK = 2_000  # small, so that the garbage collector never walks many living rows
 
@@ -74,8 +75,8 @@ def record(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> list[Outcom
     A purchase or refund is a duplicate also when its transaction and product are held already: the page, the server and
     the analytics tool may each report it, under ids of their own.
 
-    Every event that comes over HTTP passes here, inside the transaction that writes it. What refuses an event for what
-    the store holds (an erased shopper) belongs here, so that nothing can come between the check and the write.
+    Every event that comes over HTTP passes here, inside the transaction that writes it, after the tombstones have been
+    looked at in the same transaction (see SqlTransaction).
     """
     outcomes: list[Outcome] = []
     for event in events:
@@ -104,21 +105,31 @@ def newest(
     return [_interaction_from(row) for row in cursor.execute(_NEWEST[has], ids)]
 
 
+def by_rows(cursor: sqlite3.Cursor, rows: str, values: Mapping[str, object]) -> list[Interaction]:
+    """The events whose row numbers a statement selects, oldest first, with the notes that no request reads."""
+    statement = f"SELECT {_FIELDS}, note FROM events WHERE row IN ({rows}) ORDER BY timestamp, row"  # noqa: S608
+    return [_interaction_from(row) for row in cursor.execute(statement, dict(values))]
+
+
 def last_at(cursor: sqlite3.Cursor) -> float | None:
     """Epoch seconds of the newest event."""
     found: float | None = cursor.execute("SELECT max(timestamp) FROM events").fetchone()[0]
     return found
 
 
-def interaction_log(cursor: sqlite3.Cursor, default: Personalization) -> InteractionLog:
+def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> InteractionLog:
     """Every event with a known product but searches, ordered by time, ties in the order of arrival.
 
+    Args:    default_levels: of shoppers who chose nothing, and of visitors (None).
     Returns: product_ids are those with at least one interaction, in catalogue order.
     """
     row_of = {p: row for row, (p,) in enumerate(cursor.execute("SELECT product_id FROM products ORDER BY row"))}
     levels = dict(cursor.execute("SELECT user_id, personalization FROM shoppers WHERE personalization IS NOT NULL"))
     kind_code = {kind.value: code for code, kind in enumerate(KINDS)}
-    actors = _Actors(levels, default, links(cursor))
+    linked = links(cursor)
+    seen = {u for (u,) in cursor.execute("SELECT DISTINCT user_id FROM events WHERE user_id IS NOT NULL")}
+    unstated = (seen | {user for user, _ in linked.values()}) - set(levels)
+    actors = _Actors({**levels, **default_levels({None, *unstated})}, linked)
     orders: dict[str, int] = {}
     parts: list[tuple[NDArray[Any], ...]] = []
     for users, sessions, anonymous, products, kinds, times, quantities, transactions in _chunks(cursor):
@@ -157,10 +168,8 @@ def interaction_log(cursor: sqlite3.Cursor, default: Personalization) -> Interac
 class _Actors:
     """Gives each actor a number as it appears, under the consent given (see InteractionLog)."""
 
-    def __init__(
-        self, levels: Mapping[str, str], default: Personalization, links: Mapping[str, tuple[str, float]]
-    ) -> None:
-        self._levels, self._default, self._links = levels, default, links
+    def __init__(self, levels: Mapping[str | None, str], links: Mapping[str, tuple[str, float]]) -> None:
+        self._levels, self._links = levels, links
         self._users: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._anonymous: dict[str, int] = {}
@@ -176,7 +185,7 @@ class _Actors:
         codes = []
         for named, session, visitor, at in zip(users, sessions, anonymous, times, strict=True):
             user = self._joined(visitor, at) if named is None else named
-            level = "session" if user is None else self._levels.get(user, self._default)
+            level = self._levels[user]
             if level == "full" and user is not None:
                 codes.append(self._number(self._users, user))
             elif level == "none":
@@ -194,7 +203,7 @@ class _Actors:
         if visitor is None or visitor not in self._links:
             return None
         user, shared_from = self._links[visitor]
-        return user if at < shared_from and self._levels.get(user, self._default) == "full" else None
+        return user if at < shared_from and self._levels[user] == "full" else None
 
     def _number(self, known: dict[str, int], name: str) -> int:
         code = known.get(name)

@@ -147,6 +147,7 @@ slates = Table(
     Column("meta", String, nullable=False),  # JSON
 )
 Index("slates_by_time", slates.c.served_at)
+Index("slates_by_user", slates.c.user_key, sqlite_where=slates.c.user_key.is_not(None))
 
 imports = Table(
     "imports",
@@ -204,6 +205,28 @@ leases = Table(
     Column("key", String, primary_key=True),
     Column("owner", String, nullable=False),
     Column("until", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Who was erased, as pseudonyms: what is stamped earlier is refused for ever (docs/privacy.md).
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("pseudonym", String, primary_key=True),
+    Column("erased_at", Float, nullable=False),
+    Column("receipt_id", String, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("tombstones_by_receipt", tombstones.c.receipt_id)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("receipt_id", String, primary_key=True),
+    Column("erased_at", Float, nullable=False),
+    Column("stores", String, nullable=False),  # JSON object, store → rows
+    Column("baseline_version", String),
+    Column("pending", String, nullable=False),  # JSON list
     sqlite_with_rowid=False,
 )
 

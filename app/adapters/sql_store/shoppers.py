@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -16,8 +16,9 @@ _STATED = "budget_minor, interests, style_tags, sizes, avoid, segments, country,
 _READ = f"SELECT {_STATED}, preferences_at, personalization, llm_processing FROM shoppers WHERE user_id = ?"  # noqa: S608
 _SEEN = "SELECT EXISTS (SELECT 1 FROM events WHERE user_id = ?)"
 _INTERESTS = (
-    "SELECT value FROM (SELECT value FROM shoppers, json_each(interests) UNION ALL "
-    "SELECT value FROM shoppers, json_each(style_tags)) GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
+    "SELECT value FROM (SELECT value FROM shoppers, json_each(interests) WHERE personalization IS NOT 'none' "
+    "UNION ALL SELECT value FROM shoppers, json_each(style_tags) WHERE personalization IS NOT 'none') "
+    "GROUP BY value ORDER BY count(*) DESC, value LIMIT ?"
 )
 _SAVE_PREFERENCES = (
     f"INSERT INTO shoppers (user_id, {_STATED}, preferences_at, created_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) "  # noqa: S608
@@ -32,12 +33,15 @@ _SAVE_CONSENT = (
 _SAVE_MISSING_CONSENT = _SAVE_CONSENT + " WHERE personalization IS NULL"
 
 
-def read(cursor: sqlite3.Cursor, user_id: str, default: Consent) -> Shopper:
-    """What is held about the preferences and consent of one shopper."""
+def read(cursor: sqlite3.Cursor, user_id: str, default_of: Callable[[sqlite3.Cursor, str], Consent]) -> Shopper:
+    """What is held about the preferences and consent of one shopper.
+
+    Args: default_of: the consent that holds for one who stated none.
+    """
     row = cursor.execute(_READ, (user_id,)).fetchone()
     if row is None:
         seen = cursor.execute(_SEEN, (user_id,)).fetchone()[0]
-        return Shopper(user_id, consent=default, known=bool(seen))
+        return Shopper(user_id, consent=default_of(cursor, user_id), known=bool(seen))
     preferences = Preferences(
         budget_minor=row[0],
         interests=strings_from(row[1]),
@@ -50,13 +54,21 @@ def read(cursor: sqlite3.Cursor, user_id: str, default: Consent) -> Shopper:
         extra={} if row[8] == "{}" else orjson.loads(row[8]),
         updated_at=row[9],
     )
-    consent = default if row[10] is None else Consent(row[10], bool(row[11]))
+    consent = default_of(cursor, user_id) if row[10] is None else Consent(row[10], bool(row[11]))
     return Shopper(user_id, preferences, consent, known=True)
 
 
 def frequent_interests(cursor: sqlite3.Cursor, limit: int) -> list[str]:
     """The interests and styles that most shoppers state, most frequent first."""
     return [str(value) for (value,) in cursor.execute(_INTERESTS, (limit,))]
+
+
+def created_at(cursor: sqlite3.Cursor, user_id: str) -> tuple[float | None, bool]:
+    """When a shopper was first stored (None: never), and whether the shopper stated a consent."""
+    row = cursor.execute(
+        "SELECT created_at, personalization IS NOT NULL FROM shoppers WHERE user_id = ?", (user_id,)
+    ).fetchone()
+    return (None, False) if row is None else (row[0], bool(row[1]))
 
 
 def save_preferences(cursor: sqlite3.Cursor, user_id: str, preferences: Preferences, at: float) -> None:
@@ -97,6 +109,14 @@ def upsert(cursor: sqlite3.Cursor, shoppers: Sequence[StatedShopper], at: float)
         inserted += held is None
         updated += changed and held is not None
     return Written(inserted, updated, len(shoppers) - inserted - updated)
+
+
+def stated_since(shopper: StatedShopper, erased_at: float | None) -> bool:
+    """Whether what a file states of a shopper may be stored: always, or stamped after the shopper was erased."""
+    if erased_at is None:
+        return True
+    stamped = None if shopper.preferences is None else shopper.preferences.updated_at
+    return stamped is not None and stamped > erased_at
 
 
 def add_missing(cursor: sqlite3.Cursor, user_ids: Iterable[str], consent: Consent, at: float) -> int:

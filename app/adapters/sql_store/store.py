@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 import threading
 import time
@@ -14,13 +15,16 @@ from app.adapters.sql_store import catalogue, events, import_progress, recent_ev
 from app.adapters.sql_store.connection import cursor_of, open_engine, reading, reading_one_state, writing
 from app.adapters.sql_store.currency import check, holds_amounts, remember, remembered
 from app.adapters.sql_store.migrate import migrate
+from app.adapters.sql_store.privacy import SqlPrivacy
+from app.adapters.sql_store.tombstones import Tombstones
 from app.adapters.sql_store.transaction import SqlTransaction
 from app.domain.catalog import Product, Snapshot
-from app.domain.errors import ShelfwiseError
+from app.domain.errors import ShelfwiseError, ShopperErased
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, EventKind, Interaction, InteractionLog, Preferences, Shopper
 from app.domain.ranking import Slate
+from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.trending import RecentEvents
 
 _COUNTS = """
@@ -48,21 +52,38 @@ class SqlStore:
     Raises of every method: StoreUnavailable, when the database can't be read or written.
     """
 
-    def __init__(self, engine: Engine, *, currency: str, consent_default: Consent, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        currency: str,
+        consent_default: Consent,
+        now: Callable[[], float],
+        pseudonyms: Pseudonyms | None = None,
+    ) -> None:
         self._engine = engine
         self.currency = currency
         self._consent_default = consent_default
         self._now = now
         # SQLite has one writer; threads of this process queue here instead of polling for the file's lock.
         self._write_lock = threading.Lock()
+        self._tombstones = Tombstones(pseudonyms, consent_default)
+        self.privacy = SqlPrivacy(engine, self._write_lock, self._tombstones, now)
 
     @classmethod
     def open(
-        cls, url: str, *, currency: str, consent_default: Consent, now: Callable[[], float] = time.time
+        cls,
+        url: str,
+        *,
+        currency: str,
+        consent_default: Consent,
+        now: Callable[[], float] = time.time,
+        pseudonyms: Pseudonyms | None = None,
     ) -> SqlStore:
         """The store at this URL (sqlite:///path), its schema brought up to date.
 
-        Args:    consent_default: of shoppers who never chose; now: stamps preferences, consent and changes.
+        Args:    consent_default: of shoppers who never chose; now: stamps preferences, consent, changes and
+                 erasures; pseudonyms: by which erased shoppers are told; without them nobody can be erased.
         Raises:  ConfigurationError: no SQLite URL, another program's file, one of a newer version, or amounts in
                  another currency. A database that doesn't know its currency, but holds amounts, takes this one.
                  StoreUnavailable: damaged or not accessible; nothing was written.
@@ -74,7 +95,7 @@ class SqlStore:
         except ShelfwiseError:
             engine.dispose()
             raise
-        return cls(engine, currency=currency, consent_default=consent_default, now=now)
+        return cls(engine, currency=currency, consent_default=consent_default, now=now, pseudonyms=pseudonyms)
 
     def close(self) -> None:
         """Closes every connection."""
@@ -115,7 +136,7 @@ class SqlStore:
     def shopper(self, user_id: str) -> Shopper:
         """See ShopStore; one who has events but stated nothing is known, too."""
         with self._reading() as cursor:
-            return shoppers.read(cursor, user_id, self._consent_default)
+            return shoppers.read(cursor, user_id, self._tombstones.default_consent)
 
     def frequent_interests(self, limit: int) -> Sequence[str]:
         """See ShopStore."""
@@ -132,7 +153,8 @@ class SqlStore:
     def interaction_log(self) -> InteractionLog:
         """See ShopStore; product_ids are those with an interaction, in catalogue order."""
         with reading_one_state(self._engine) as connection:
-            return events.interaction_log(cursor_of(connection), self._consent_default.personalization)
+            cursor = cursor_of(connection)
+            return events.interaction_log(cursor, functools.partial(self._tombstones.default_levels, cursor))
 
     def recent_events(
         self,
@@ -188,7 +210,7 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         """Writes that become visible and durable together at the end of the block, or not at all."""
         with self._write_lock, writing(self._engine) as connection:
-            yield SqlTransaction(cursor_of(connection), self.currency, self._consent_default.personalization)
+            yield SqlTransaction(cursor_of(connection), self.currency, self._tombstones)
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
@@ -226,27 +248,36 @@ class SqlStore:
         with self.transaction() as transaction:
             return transaction.upsert_shoppers(given, at)
 
-    def save_preferences(self, user_id: str, preferences: Preferences) -> None:
+    def save_preferences(self, user_id: str, preferences: Preferences, *, asked_at: float | None = None) -> None:
         """See ShopStore; stamped with the present where they carry no time."""
         with self._writing() as cursor:
+            self._refuse_erased(cursor, user_id, asked_at)
             if preferences.budget_minor is not None:
                 remember(cursor, self.currency)
             shoppers.save_preferences(cursor, user_id, preferences, self._now())
 
-    def save_consent(self, user_id: str, consent: Consent) -> None:
+    def save_consent(self, user_id: str, consent: Consent, *, asked_at: float | None = None) -> None:
         """See ShopStore."""
         with self._writing() as cursor:
+            self._refuse_erased(cursor, user_id, asked_at)
             shoppers.save_consent(cursor, user_id, consent, self._now())
 
-    def save_slates(self, given: Sequence[Slate], user_keys: Sequence[str | None]) -> None:
+    def save_slates(
+        self, given: Sequence[Slate], user_keys: Sequence[str | None], begun_at: Sequence[float] | None = None
+    ) -> None:
         """See ShopStore."""
         with self._writing() as cursor:
-            slates.insert(cursor, given, user_keys)
+            admitted = self._tombstones.admit_slates(cursor, given, user_keys, begun_at)
+            slates.insert(cursor, [slate for slate, _ in admitted], [key for _, key in admitted])
 
     def purge_slates(self, before: float) -> int:
         """Deletes slates served before this time (epoch seconds); how many."""
         with self._writing() as cursor:
             return slates.purge(cursor, before)
+
+    def _refuse_erased(self, cursor: sqlite3.Cursor, user_id: str, asked_at: float | None) -> None:
+        if asked_at is not None and asked_at <= self._tombstones.erased_users(cursor, [user_id]).get(user_id, -1.0):
+            raise ShopperErased
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Cursor]:

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from app.adapters.sql_store import catalogue, currency, events, identities, import_progress, shoppers
+from app.adapters.sql_store.tombstones import Tombstones
 from app.domain.catalog import Product
 from app.domain.imports import FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.intake import Outcome
-from app.domain.interactions import Consent, Interaction, Personalization
+from app.domain.interactions import Consent, Interaction
 
 
 class SqlTransaction:
@@ -18,10 +19,11 @@ class SqlTransaction:
     Whatever writes an amount raises ConfigurationError when the database holds amounts in another currency.
     """
 
-    def __init__(self, cursor: sqlite3.Cursor, shop_currency: str, default: Personalization) -> None:
+    def __init__(self, cursor: sqlite3.Cursor, shop_currency: str, tombstones: Tombstones) -> None:
         self._cursor = cursor
         self._currency = shop_currency
-        self._default = default  # consent of shoppers who never chose
+        self._tombstones = tombstones
+        self._default = tombstones.consent_default.personalization
 
     def upsert_products(self, products: Sequence[Product], at: float) -> Written:
         """See StoreTransaction."""
@@ -47,26 +49,35 @@ class SqlTransaction:
 
     def upsert_shoppers(self, given: Sequence[StatedShopper], at: float) -> Written:
         """See StoreTransaction."""
-        self._note_currency(currency.budgeted(given))
-        return shoppers.upsert(self._cursor, given, at)
+        erased = self._tombstones.erased_users(self._cursor, [shopper.user_id for shopper in given])
+        kept = [shopper for shopper in given if shoppers.stated_since(shopper, erased.get(shopper.user_id))]
+        self._note_currency(currency.budgeted(kept))
+        return shoppers.upsert(self._cursor, kept, at) + Written(erased=len(given) - len(kept))
 
     def add_missing_shoppers(self, user_ids: Iterable[str], consent: Consent, at: float) -> int:
         """See StoreTransaction."""
-        return shoppers.add_missing(self._cursor, user_ids, consent, at)
+        names = list(user_ids)
+        erased = self._tombstones.erased_users(self._cursor, names)
+        # A consent that the shop holds elsewhere is from before the erasure, for all that is known.
+        return shoppers.add_missing(self._cursor, [name for name in names if name not in erased], consent, at)
 
     def insert_events(self, given: Sequence[Interaction]) -> Written:
         """See StoreTransaction."""
-        self._note_currency(currency.priced_events(given))
-        written = events.insert(self._cursor, given)
-        identities.link(self._cursor, given, self._default)
-        return written
+        admitted = self._tombstones.admit(self._cursor, given)
+        self._note_currency(currency.priced_events(admitted.events))
+        written = events.insert(self._cursor, admitted.events)
+        identities.link(self._cursor, admitted.events, self._default)
+        return written + Written(erased=len(admitted.refused))
 
     def record_events(self, given: Sequence[Interaction]) -> Sequence[Outcome]:
-        """Adds live events in their order; what became of each (see `events.record`)."""
-        self._note_currency(currency.priced_events(given))
-        outcomes = events.record(self._cursor, given)
-        accepted = (event for event, outcome in zip(given, outcomes, strict=True) if outcome == "accepted")
+        """Adds live events in their order; what became of each (see `events.record` and `Tombstones.admit`)."""
+        admitted = self._tombstones.admit(self._cursor, given)
+        self._note_currency(currency.priced_events(admitted.events))
+        outcomes = events.record(self._cursor, admitted.events)
+        accepted = (e for e, outcome in zip(admitted.events, outcomes, strict=True) if outcome == "accepted")
         identities.link(self._cursor, accepted, self._default)
+        for position in admitted.refused:  # in order, so each lands where it was
+            outcomes.insert(position, "erased")
         return outcomes
 
     def save_progress(self, progress: FileProgress) -> None:

@@ -242,7 +242,7 @@ def test_pseudonyms_hide_the_id_and_depend_on_everything() -> None:
     key = pseudonym_key(b"s" * 32)
     name = pseudonym("ada@example.org", key, 1)
     assert name == pseudonym("ada@example.org", key, 1)
-    assert name.startswith("v1.")
+    assert name.startswith("p1:")
     assert "ada" not in name
     others = {
         pseudonym("bob", key, 1),
