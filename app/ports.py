@@ -269,7 +269,7 @@ class BaselineModel(Protocol):
 
     @property
     def learned_buckets(self) -> frozenset[str]:
-        """History buckets that the learned ensemble serves; empty where it was not measured to be better."""
+        """History buckets that `ranked` serves; empty where nothing was measured to be better than the blend."""
         ...
 
     def ranked(self, history: History, now: float) -> NDArray[np.float32]:

@@ -58,6 +58,9 @@ def ranking(
     ] = None,
     rules: Annotated[Path | None, typer.Option(help="Folder of rules, for signals and slate; else the shop's.")] = None,
     seed: Annotated[int, typer.Option(help="Of every bootstrap.")] = 20260101,
+    category: Annotated[
+        bool, typer.Option("--by-category", help="Rank categories in place of products: for very wide catalogues.")
+    ] = False,
     rerank: Annotated[
         bool, typer.Option("--rerank", help="Instead of peers: what a model adds to the service's ranking.")
     ] = False,
@@ -79,6 +82,7 @@ def ranking(
     ] = None,
 ) -> None:
     """Rank real shoppers by the service's own pipeline and by tuned peers, and compare."""
+    from evals.ranking.by_category import by_category
     from evals.ranking.cold import evaluate_cold
     from evals.ranking.experiment import Plan, arena, evaluate
     from evals.ranking.results import read_evaluation, write_json
@@ -88,7 +92,7 @@ def ranking(
     from evals.rerank.run import Wish
 
     plan = Plan(protocol, _day(cut, "--cut"), _day(validation_cut, "--validation-cut"), quick, embed, tune, seed)
-    shop = read_shop(data, currency)
+    shop = by_category(read_shop(data, currency)) if category else read_shop(data, currency)
     if rerank:
         wish = Wish(model, recorded, max_usd, limit_users, concurrency, write_gate, consent)
         _rerank(shop, plan, wish, folder, rules=rules, vectors=vectors)

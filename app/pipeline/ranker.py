@@ -22,6 +22,10 @@ ENOUGH = 50
 """Eligible candidates under which the whole catalogue is searched: the slate rules need some to choose from."""
 
 
+SHOP_HEAD = 40
+"""Best matches that the shop's interest may reorder in `mode: shop`, and whose percentiles it weighs; what follows
+stays in the order of the match. Fewer keep more relevance and gain less margin (docs/decisions/011)."""
+
 MODEL_CANDIDATES = 24
 """Best candidates that a model gets to see, and that the cache keeps (DESIGN: prompt, cache)."""
 
@@ -181,19 +185,26 @@ def rules_see(shelf: Shelf, query: Query, profile: Profile, context: IntArray, n
 
 
 def _scores(rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArray, now: float) -> FloatArray:
+    """What candidates are ordered by, shape (n,); comparable within this call only."""
     scoring, snapshot = rules.rules.scoring, shelf.snapshot
-    factors: dict[str, FloatArray] = {"userMatch": match}
-    if scoring.mode == "shop":
-        trend = shelf.trend[rows].astype(np.float64)
-        trend[shelf.column_of_row[rows] < 0] = np.nan
-        factors |= {
-            "trend": trend,
-            "inventory": inventory_factor(snapshot.stock[rows]),
-            "margin": snapshot.margin[rows],
-            "freshness": freshness_factor(snapshot.created_at[rows], now),
-            "season": season_factor(snapshot.season_mask[rows], now),
-        }
-    return score(scoring.mode, scoring.weights.as_mapping(), factors)
+    weights = scoring.weights.as_mapping()
+    if scoring.mode == "relevance":
+        return score(scoring.mode, weights, {"userMatch": match})
+    head = np.lexsort((rows, -match))[:SHOP_HEAD]
+    best = rows[head]
+    trend = shelf.trend[best].astype(np.float64)
+    trend[shelf.column_of_row[best] < 0] = np.nan
+    factors = {
+        "userMatch": match[head],
+        "trend": trend,
+        "inventory": inventory_factor(snapshot.stock[best]),
+        "margin": snapshot.margin[best],
+        "freshness": freshness_factor(snapshot.created_at[best], now),
+        "season": season_factor(snapshot.season_mask[best], now),
+    }
+    scores = percentile(match) - 1.0  # below 0: behind every one of the head
+    scores[head] = score(scoring.mode, weights, factors)
+    return scores
 
 
 def with_slate_rules(excluded: Mapping[str, int], composition: Composition) -> Mapping[str, int]:

@@ -39,7 +39,7 @@ class Asked:
     """What a round of asking came to."""
 
     made: int = 0  # calls of this run
-    from_book: int = 0  # requests that the book held already
+    from_book: int = 0  # requests that the book held already, or that another request of this run repeats
     spent_usd: float = 0.0  # by this run
     failed: Counter[str] = field(default_factory=Counter)  # outcome → calls that the provider did not answer
     unasked: int = 0  # for want of money, or because the provider would not answer
@@ -65,7 +65,8 @@ async def ask_all(
     Raises: ConfigurationError: the provider refuses our requests (key, model name, address). BadInput: from the book.
     """
     asked = Asked()
-    wanted = [call for call in calls if book.find(request_hash(call, client.model)) is None]
+    by_hash = {request_hash(call, client.model): call for call in calls}  # the same question twice is asked once
+    wanted = [call for asked_hash, call in by_hash.items() if book.find(asked_hash) is None]
     asked.from_book = len(calls) - len(wanted)
     waiting = iter(wanted)
     running: dict[str, float] = {}  # call → the most it can cost

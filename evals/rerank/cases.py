@@ -229,7 +229,7 @@ def prepare(
         elif not work.told.items:
             result.not_asked["nothing eligible"] += 1
         else:
-            case = _case(one, work, work.plan, columns, prompt)
+            case = _case(one, work, work.plan, columns, prompt, number=len(result.cases))
             if (case.user_id, case.segment) in seen:  # consent may hide a history that was to be cut as well
                 result.not_asked["the same shopper in the same segment"] += 1
                 continue
@@ -238,15 +238,15 @@ def prepare(
     return result
 
 
-def _case(one: Wanted, work: Work, plan: Plan, columns: IntArray, prompt: Prompt) -> Case:
+def _case(one: Wanted, work: Work, plan: Plan, columns: IntArray, prompt: Prompt, *, number: int) -> Case:
     told = work.told
     given = prompt_input(told.items, told.facts, seed=plan.key)
     candidates = tuple(item.product_id for item in told.items)
     reasons = min(LIMIT, ORDER_MAX, len(candidates))
     order = columns[work.ranking.order].tolist()
-    call = rerank_call(
-        prompt, given, reasons=reasons, call_id=plan.key[:32], request_id=plan.key[:32], placement=one.query.placement
-    )
+    # Shoppers whose short histories are alike share a cache key, so it can't tell the calls apart.
+    name = f"case-{number}"
+    call = rerank_call(prompt, given, reasons=reasons, call_id=name, request_id=name, placement=one.query.placement)
     return Case(
         user_id=str(one.query.user_id),
         history=history_bucket(work.profile.interactions),

@@ -40,6 +40,7 @@ _POINTER = "current"
 _MANIFEST = "manifest.json"
 _PRODUCTS = "product_ids.json"
 _FOREST = "forest.onnx"
+_BESTSELLERS = "bestsellers.npy"
 _TEMPORARY = ".writing-"
 
 
@@ -55,6 +56,7 @@ class Trained:
     sources: Sources
     copurchase: Copurchase
     ensemble: Ensemble | None = None
+    bestsellers: NDArray[np.float32] | None = None  # None: new shoppers don't get them
 
 
 def write_version(models_dir: Path, trained: Trained, manifest: Manifest, stamp: str) -> Manifest:
@@ -168,6 +170,8 @@ def _arrays(trained: Trained) -> Mapping[str, NDArray[np.generic]]:
     if trained.ensemble is not None:
         arrays["fact_table.npy"] = trained.ensemble.facts.table
         arrays["ready_columns.npy"] = trained.ensemble.facts.ready
+    if trained.bestsellers is not None:
+        arrays[_BESTSELLERS] = trained.bestsellers
     return arrays
 
 
@@ -219,6 +223,7 @@ def _open(folder: Path, fell_back_from: str | None) -> BlendedBaseline:
         sources=sources,
         copurchase=copurchase,
         ensemble=ensemble,
+        bestsellers=np.asarray(loaded[_BESTSELLERS]) if _BESTSELLERS in loaded else None,
         fell_back_from=fell_back_from,
     )
 

@@ -17,6 +17,7 @@ from app.adapters.baseline.matrix import Signals
 from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.ndcg import interval
 from app.adapters.baseline.parameters import Parameters
+from app.adapters.baseline.popularity import bestsellers
 from app.adapters.baseline.sources import Sources, fit_sources
 from app.adapters.baseline.validation import Slice, make_slice, ndcg_of_ranker
 from app.domain.catalog import FloatArray
@@ -38,6 +39,7 @@ class Candidate:
     blend: Blend
     sources: Sources
     ensemble: Ensemble | None = None
+    bestsellers: bool = False  # whether new shoppers get them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ def compare(
             candidate.blend,
             fit_sources(unseen.before, unseen.start, signals, candidate.parameters, seed=seed, progress=progress),
             _refreshed(candidate.ensemble, unseen, signals),
+            candidate.bestsellers,
         )
         new = _score(refitted, unseen, signals, progress)
         return _paired("unseen", new, _score_served(current, log, unseen, progress), seed)
@@ -94,7 +97,7 @@ def compare(
     if parameters != candidate.parameters:
         sources = fit_sources(part.before, part.start, signals, parameters, seed=seed, progress=progress)
     # The current trees have learned from this slice, so both are compared without: trees are learned anew every time.
-    new = _score(replace(candidate, ensemble=None), part, signals, progress)
+    new = _score(replace(candidate, ensemble=None, bestsellers=False), part, signals, progress)
     old = _score(Candidate(parameters, current.blend, sources), part, signals, progress)
     return _paired("refitted", new, old, seed)
 
@@ -112,7 +115,8 @@ def shrunk(new: DataWindow, current: DataWindow) -> str | None:
 
 def _score(candidate: Candidate, part: Slice, signals: Signals, progress: Progress) -> FloatArray:
     scale = candidate.parameters.half_life_scale
-    ranker = Ranker(candidate.sources, candidate.blend, signals, scale, candidate.ensemble)
+    plain = bestsellers(part.before, signals) if candidate.bestsellers else None
+    ranker = Ranker(candidate.sources, candidate.blend, signals, scale, candidate.ensemble, plain)
     return ndcg_of_ranker(ranker.score, part, "compare: new", progress)
 
 

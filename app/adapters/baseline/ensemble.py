@@ -17,7 +17,10 @@ from app.adapters.baseline.pasts import folded, strong_kinds
 from app.adapters.baseline.sources import Sources, best_is_one
 from app.domain.catalog import IntArray
 from app.domain.interactions import History
-from app.domain.ranking import history_bucket
+from app.domain.ranking import HISTORY_BUCKETS, history_bucket
+
+NEW = HISTORY_BUCKETS[0]
+"""The bucket of shoppers of whom nothing is known."""
 
 DEPTH = 80
 """Best products of each personal source that become candidates, and as many that the shopper does not have yet."""
@@ -46,13 +49,23 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """From a history to a score per product: by the ensemble where it serves such a history, else by the blend."""
+    """From a history to a score per product: by the ensemble where it serves such a history, else by the blend.
+
+    `bestsellers`, shape (n_products,), go before both where nothing is known of the shopper; None = they don't.
+    """
 
     sources: Sources
     blend: Blend
     signals: Signals
     half_life_scale: float
     ensemble: Ensemble | None
+    bestsellers: NDArray[np.float32] | None = None
+
+    @property
+    def buckets(self) -> frozenset[str]:
+        """History buckets that are not served by the blend."""
+        learned = frozenset[str]() if self.ensemble is None else self.ensemble.buckets
+        return learned if self.bestsellers is None else learned | {NEW}
 
     def score(self, history: History, now: float) -> NDArray[np.float32]:
         """Scores, shape (n_products,), 0..1, comparable within this call.
@@ -62,6 +75,8 @@ class Ranker:
         confidence = folded(history, now, self.signals, self.half_life_scale)
         columns, weights, interactions = confidence
         bucket = history_bucket(interactions)
+        if self.bestsellers is not None and bucket == NEW:
+            return self.bestsellers.copy()
         raw = self.sources.raw(columns, weights)
         blended = weighed(self.sources, self.blend[bucket], {name: best_is_one(s) for name, s in raw.items()})
         ensemble = self.ensemble

@@ -58,6 +58,19 @@ class Verdict(_Frozen):
     buckets: tuple[str, ...] = ()  # history buckets that the ensemble serves; empty = the blend serves all
 
 
+class FirstVisit(_Frozen):
+    """What shoppers without a history get, by those of the validation slice; None where too few were there.
+
+    The interval is a 95% bootstrap interval of the mean paired difference in NDCG@10, bestsellers - otherwise.
+    """
+
+    bestsellers: bool = False  # False: what serves everybody else, trees or blend
+    actors: int = 0
+    ndcg_bestsellers: float | None = None
+    ndcg_otherwise: float | None = None
+    interval: tuple[float, float] | None = None
+
+
 class FileEntry(_Frozen):
     """Size and hash of one file."""
 
@@ -80,4 +93,5 @@ class Manifest(_Frozen):
     quality: Quality
     signals: dict[str, tuple[float, float]] = {}  # kind → weight, half-life in days: what histories are weighed by
     ensemble: Verdict = Verdict(reason="not trained")
+    first_visit: FirstVisit = FirstVisit()
     files: dict[str, FileEntry]

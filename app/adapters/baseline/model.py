@@ -27,6 +27,7 @@ class BlendedBaseline:
         sources: Sources,
         copurchase: Copurchase,
         ensemble: Ensemble | None = None,
+        bestsellers: NDArray[np.float32] | None = None,
         fell_back_from: str | None = None,
     ) -> None:
         self.manifest = manifest
@@ -38,7 +39,7 @@ class BlendedBaseline:
         self._sources = sources
         self._copurchase = copurchase
         self._signals = {EventKind(kind): Signal(*line) for kind, line in manifest.signals.items()}
-        self._ranker = Ranker(sources, manifest.blend, self._signals, self.half_life_scale, ensemble)
+        self._ranker = Ranker(sources, manifest.blend, self._signals, self.half_life_scale, ensemble, bestsellers)
         self._column_of = {product: column for column, product in enumerate(product_ids)}
 
     @property
@@ -72,9 +73,8 @@ class BlendedBaseline:
 
     @property
     def learned_buckets(self) -> frozenset[str]:
-        """History buckets that the learned ensemble serves; the blend serves the others."""
-        ensemble = self._ranker.ensemble
-        return frozenset() if ensemble is None else ensemble.buckets
+        """History buckets that `ranked` serves by trees or bestsellers; the blend serves the others."""
+        return self._ranker.buckets
 
     def ranked(self, history: History, now: float) -> NDArray[np.float32]:
         """What orders products for this history, the ensemble or the blend; shape (n_products,), 0..1.

@@ -50,6 +50,12 @@ def popularity(log: InteractionLog, now: float, signals: Signals, half_life_days
     return _scaled(np.asarray(_actor_strength(log, fade, signals).sum(axis=0)).ravel())
 
 
+def bestsellers(log: InteractionLog, signals: Signals) -> NDArray[np.float32]:
+    """Distinct actors per product, ever, each as one; shape (n_products,), maximum 1. Nothing is forgotten."""
+    taken = _actor_strength(log, np.ones(len(log)), signals) > 0
+    return _scaled(np.asarray(taken.sum(axis=0), dtype=np.float64).ravel())
+
+
 def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float32]:
     """How much faster a product is taken up in the last 7 days than in the 28 before; shape (n_products,), maximum 1.
 

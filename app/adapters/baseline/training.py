@@ -18,14 +18,16 @@ from app.adapters.baseline.artefact import Trained, load_current, publish, write
 from app.adapters.baseline.blend import Blend, Pools, available_sources, blended, fit_blend, make_pools, prior_blend
 from app.adapters.baseline.comparison import Candidate, Comparison, compare, shrunk
 from app.adapters.baseline.copurchase import fit_copurchase
-from app.adapters.baseline.ensemble import Ensemble
+from app.adapters.baseline.ensemble import Ensemble, Ranker
 from app.adapters.baseline.facts import fit_facts
+from app.adapters.baseline.first_visit import first_visit
 from app.adapters.baseline.learning import Learned, learn
-from app.adapters.baseline.manifest import DataWindow, Manifest, Quality, Verdict
+from app.adapters.baseline.manifest import DataWindow, FirstVisit, Manifest, Quality, Verdict
 from app.adapters.baseline.matrix import Histories, rows_between, strongest
 from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.baseline.ndcg import interval
 from app.adapters.baseline.parameters import SOURCES, Parameters
+from app.adapters.baseline.popularity import bestsellers
 from app.adapters.baseline.sources import Sources, fit_sources, foldable
 from app.adapters.baseline.tuning import choose_popularity, choose_scale, tuned
 from app.adapters.baseline.validation import Slice, choose_slice, mean, ndcg_by_actor
@@ -144,6 +146,7 @@ def _train(
     comparison = None
     part = choose_slice(log, signals, seed, validation_start)
     learned = Learned(Verdict(reason="too few interactions to measure"), None, None)
+    visit = FirstVisit()
     if part is None:
         quality, blend = Quality(), None
     else:
@@ -159,8 +162,10 @@ def _train(
         quality = _quality(fitted, blend, part, folded, pools=pools, seed=seed, progress=progress)
         del pools
         learned = learn(log, part, fitted, signals, parameters, seed=seed, progress=progress)
+        ranker = Ranker(fitted, blend, signals, parameters.half_life_scale, learned.blind)
+        visit = first_visit(part, ranker, signals, seed=seed, progress=progress)
         if current is not None:
-            candidate = Candidate(parameters, blend, fitted, learned.blind)
+            candidate = Candidate(parameters, blend, fitted, learned.blind, visit.bestsellers)
             comparison = compare(log, part, candidate, current, signals, seed=seed, progress=progress)
             if comparison.worse:
                 problems.append(_loss(comparison, current.version))
@@ -175,7 +180,8 @@ def _train(
         ensemble = None
         if learned.forest is not None:
             ensemble = Ensemble(learned.forest, fit_facts(log, now, signals), frozenset(learned.verdict.buckets))
-        trained = Trained(log.product_ids, sources, fit_copurchase(log, progress), ensemble)
+        plain = bestsellers(log, signals) if visit.bestsellers else None
+        trained = Trained(log.product_ids, sources, fit_copurchase(log, progress), ensemble, plain)
         moment = datetime.fromtimestamp(now, UTC)
         manifest = Manifest(
             version="",
@@ -189,6 +195,7 @@ def _train(
             quality=quality,
             signals={kind.value: (s.weight, s.half_life_days) for kind, s in signals.items()},
             ensemble=learned.verdict,
+            first_visit=visit,
             files={},
         )
         progress("write model", 0, None)

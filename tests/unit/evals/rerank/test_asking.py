@@ -141,3 +141,11 @@ async def test_a_provider_that_refuses_everything_is_left_alone_after_a_while() 
     assert provider.asked == []
     assert "no answer" in came.stopped
     assert came.unasked == len(CALLS)
+
+
+async def test_the_same_question_is_asked_once() -> None:
+    """Two shoppers of whom the same is known have one prompt, and one call."""
+    provider = Provider()
+    twice = [a_call("the same"), a_call("the same"), a_call("another")]
+    came = await ask_all(provider, twice, ReplyBook(), max_usd=1.0, concurrency=3, now=lambda: AT)
+    assert len(provider.asked) == came.made == 2
