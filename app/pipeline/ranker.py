@@ -22,9 +22,9 @@ ENOUGH = 50
 """Eligible candidates under which the whole catalogue is searched: the slate rules need some to choose from."""
 
 
-SHOP_HEAD = 40
+SHOP_HEAD = 25
 """Best matches that the shop's interest may reorder in `mode: shop`, and whose percentiles it weighs; what follows
-stays in the order of the match. Fewer keep more relevance and gain less margin (docs/decisions/011)."""
+stays in the order of the match. Fewer keep more relevance and gain less margin (docs/decisions/022)."""
 
 MODEL_CANDIDATES = 24
 """Best candidates that a model gets to see, and that the cache keeps (DESIGN: prompt, cache)."""
