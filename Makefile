@@ -74,16 +74,26 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 QUALITY_DATA ?= ../shared/data
 RETAIL := $(QUALITY_DATA)/online_retail_ii
 RETAIL_CUTS := --cut 2011-09-01 --validation-cut 2011-06-01 --currency GBP
+GROCER := $(QUALITY_DATA)/dunnhumby
+# To see that every command runs: make quality QUALITY_FLAGS=--quick SCALING=--size=1 QUALITY=var/quick QUALITY_PAGE=var/quick.md
+QUALITY ?= docs/quality
+QUALITY_PAGE ?= docs/quality.md
+QUALITY_FLAGS ?=
+SCALING ?=
+RANKING = $(BIN)/shelfwise eval ranking $(QUALITY_FLAGS) --out $(QUALITY)
 
 quality: $(MARK)  ## measures what docs/quality.md reports, and writes it (about half an hour)
-	$(BIN)/shelfwise eval ranking --data fixtures/shop --protocol novel --cold --tradeoff --out docs/quality
+	$(RANKING) --data fixtures/shop --protocol novel --cold --tradeoff
 ifneq ($(wildcard $(RETAIL)),)
-	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol novel $(RETAIL_CUTS) --cold --out docs/quality
-	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol any $(RETAIL_CUTS) --out docs/quality
-	$(BIN)/shelfwise eval ranking --data $(RETAIL) --protocol leave-last-out --currency GBP --out docs/quality
+	$(RANKING) --data $(RETAIL) --protocol novel $(RETAIL_CUTS) --cold
+	$(RANKING) --data $(RETAIL) --protocol any $(RETAIL_CUTS)
+	$(RANKING) --data $(RETAIL) --protocol leave-last-out --currency GBP
 endif
-	$(BIN)/shelfwise eval scaling --out docs/quality
-	$(BIN)/shelfwise eval page
+ifneq ($(wildcard $(GROCER)),)
+	$(RANKING) --data $(GROCER) --by-category --protocol novel --currency USD
+endif
+	$(BIN)/shelfwise eval scaling $(SCALING) --out $(QUALITY)
+	$(BIN)/shelfwise eval page --from $(QUALITY) --to $(QUALITY_PAGE)
 
 fixtures: $(MARK)  ## regenerates the demo shop (byte for byte the same)
 	$(BIN)/python -m fixtures.generate

@@ -37,6 +37,7 @@ def _losses(result: Evaluation) -> Iterator[str]:
     if overall is not None and overall.value < 0:
         yield f"NDCG@10 overall: {_behind(overall)} {best.name}."
     yield from _segments(service, best)
+    yield from _other_peers(result, service, best)
     yield from _new_shoppers(service, models["popular"])
     for key, title in _HIGHER_IS_BETTER.items():
         own, other = service.metrics[key].value, best.metrics[key].value
@@ -61,6 +62,21 @@ def _segments(service: ModelResult, best: ModelResult) -> Iterator[str]:
         difference = service.segments_against_best_peer.get(name)
         if difference is not None and difference.n >= FEWEST and difference.value < 0:
             yield f"Shoppers with {name} interactions (n={difference.n:,}): {_behind(difference)} {best.name}."
+
+
+def _other_peers(result: Evaluation, service: ModelResult, best: ModelResult) -> Iterator[str]:
+    """Segments in which a peer that is not the best overall is ahead so far that the intervals lie apart."""
+    for name in HISTORY.names[1:]:
+        own = service.segments[name]
+        others = [model for model in result.models if model.kind == "peer" and model is not best]
+        if own.n < FEWEST or not others:
+            continue
+        ahead = max(others, key=lambda model: model.segments[name].value)
+        if ahead.segments[name].low > own.high:
+            yield (
+                f"Shoppers with {name} interactions (n={own.n:,}): NDCG@10 {own.value:.4f}, {ahead.name}, the best of "
+                f"all peers there, {ahead.segments[name].value:.4f}."
+            )
 
 
 def _new_shoppers(service: ModelResult, popular: ModelResult) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _evaluation(r: Evaluation) -> Iterator[str]:
     yield f"## {r.data}, `{r.protocol}`"
     yield ""
     yield (
-        f"Cut {r.cut[:10]}, validation from {r.validation_cut[:10]}; {r.train_events:,} of {r.events:,} events in "
+        f"{held_out(r)}; {r.train_events:,} of {r.events:,} events in "
         f"train, {r.products:,} products, {r.tested_with_history:,} shoppers with a history tested, "
         f"{r.relevant_each:.1f} relevant products each ({', '.join(r.relevant_kinds)}); "
         f"{r.left_out:,} shoppers had nothing relevant and are "
@@ -100,6 +100,17 @@ def _evaluation(r: Evaluation) -> Iterator[str]:
     yield "Where it loses:"
     yield ""
     yield from (f"- {line}" for line in losses(r) or ["Nowhere in these figures."])
+
+
+def held_out(r: Evaluation) -> str:
+    """What is train and what is test, in words."""
+    if r.protocol == "leave-last-out":
+        return (
+            "Of each shopper the last day with a purchase is held out, for validation the one before it; the clock "
+            f"stands at the end of train, {r.cut[:10]}, for everybody, so others' later purchases are known and short "
+            "histories may lie years back: a protocol to compare with papers, not what a shop would see"
+        )
+    return f"Cut {r.cut[:10]}, validation from {r.validation_cut[:10]}"
 
 
 def _cold(r: Evaluation) -> Iterator[str]:

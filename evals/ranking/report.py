@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from evals.ranking import plots
 from evals.ranking.losses import losses
+from evals.ranking.page import held_out
 from evals.ranking.results import Evaluation
 from evals.statistics import HISTORY, Estimate
 
@@ -40,7 +41,13 @@ def write_report(result: Evaluation, path: Path) -> None:
         "safe_svg": Markup,
     }
     page = environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
-        r=result, plots=plots, segments=HISTORY.names, accuracy=_ACCURACY, other=_OTHER, losses=losses(result)
+        r=result,
+        plots=plots,
+        segments=HISTORY.names,
+        accuracy=_ACCURACY,
+        other=_OTHER,
+        losses=losses(result),
+        held_out=held_out(result),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
