@@ -24,7 +24,7 @@ ENOUGH = 50
 
 SHOP_HEAD = 25
 """Best matches that the shop's interest may reorder in `mode: shop`, and whose percentiles it weighs; what follows
-stays in the order of the match. Fewer keep more relevance and gain less margin (docs/decisions/022)."""
+stays in the order of the match. Fewer keep more relevance and gain less margin (docs/decisions/011)."""
 
 MODEL_CANDIDATES = 24
 """Best candidates that a model gets to see, and that the cache keeps (DESIGN: prompt, cache)."""

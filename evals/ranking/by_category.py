@@ -64,10 +64,10 @@ def _products(data: ShopData, paths: tuple[str, ...], path_of: Mapping[str, str]
     rows = []
     for path in paths:
         above, _, last = path.rpartition(" > ")
-        row: dict[str, Any] = {"product_id": path, "name": last, "category": above or last}
+        made: dict[str, Any] = {"product_id": path, "name": last, "category": above or last}
         if path in prices:
-            row["price"] = str(median(prices[path]).quantize(Decimal("0.01")))
-        rows.append(row)
+            made["price"] = str(median(prices[path]).quantize(Decimal("0.01")))
+        rows.append(made)
     return tuple(rows)
 
 
