@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
+from app.domain.chat import Remembered, Talker
 from app.domain.deadline import Deadline
 from app.domain.imports import (
     Counts,
@@ -106,6 +107,18 @@ class ShopStore(Protocol):
 
     def ping(self) -> None:
         """Raises when the store can't be read."""
+        ...
+
+
+class ChatMemory(Protocol):
+    """What conversations keep. Every method may be called from any thread."""
+
+    def recall(self, talker: Talker, conversation_id: str | None) -> Remembered:
+        """What is remembered of this talker's conversation; nothing of a new one."""
+        ...
+
+    def remember(self, talker: Talker, conversation_id: str | None, memory: Remembered) -> None:
+        """Replaces what is remembered, within a cap of bytes."""
         ...
 
 
@@ -379,6 +392,7 @@ class Clock(Protocol):
 __all__ = [
     "BaselineModel",
     "BoolArray",
+    "ChatMemory",
     "Clock",
     "Embedder",
     "ImportStore",

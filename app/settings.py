@@ -75,6 +75,13 @@ class Settings(BaseSettings):
     cache_fresh_s: int = Field(default=900, ge=0, description="How long a stored model order is served as it is.")
     cache_stale_s: int = Field(default=86_400, ge=0, description="How long it is served while a new one is made.")
 
+    chat_deadline_ms: int = Field(
+        default=12_000, ge=1_000, le=60_000, description="How long one answer of the assistant may take, in all."
+    )
+    chat_hand_off: str = Field(
+        default="", max_length=200, description="Where the assistant sends who wants a person: an address, as shown."
+    )
+
     langfuse_public_key: str = Field(default="", description="Langfuse project key; empty = no tracing.")
     langfuse_secret_key: SecretStr = Field(default=SecretStr(""), description="Langfuse secret key.")
     langfuse_host: str = Field(default="", description="Langfuse server.")

@@ -238,3 +238,18 @@ meta = Table(
     Column("value", String, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# What the shopping assistant remembers of each conversation; the ids are there to erase by.
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("key", String, primary_key=True),  # hash of the talker's ids and the conversation's
+    Column("user_id", String),
+    Column("anonymous_id", String),
+    Column("session_id", String),
+    Column("memory", String, nullable=False),  # JSON
+    Column("updated_at", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("conversations_by_user", conversations.c.user_id)
+Index("conversations_by_time", conversations.c.updated_at)

@@ -11,7 +11,15 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from app.adapters.sql_store import catalogue, events, import_progress, recent_events, shoppers, slates
+from app.adapters.sql_store import (
+    catalogue,
+    conversations,
+    events,
+    import_progress,
+    recent_events,
+    shoppers,
+    slates,
+)
 from app.adapters.sql_store.connection import cursor_of, open_engine, reading, reading_one_state, writing
 from app.adapters.sql_store.currency import check, holds_amounts, remember, remembered
 from app.adapters.sql_store.migrate import migrate
@@ -19,6 +27,7 @@ from app.adapters.sql_store.privacy import SqlPrivacy
 from app.adapters.sql_store.tombstones import Tombstones
 from app.adapters.sql_store.transaction import SqlTransaction
 from app.domain.catalog import Product, Snapshot
+from app.domain.chat import Remembered, Talker
 from app.domain.errors import ShelfwiseError, ShopperErased
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.intake import Outcome
@@ -189,6 +198,11 @@ class SqlStore:
         with self._reading() as cursor:
             return slates.read(cursor, recommendation_id)
 
+    def recall(self, talker: Talker, conversation_id: str | None) -> Remembered:
+        """See ChatMemory."""
+        with self._reading() as cursor:
+            return conversations.read(cursor, talker, conversation_id)
+
     def import_progress(self, key: str) -> FileProgress | None:
         """See ImportStore."""
         with self._reading() as cursor:
@@ -269,6 +283,16 @@ class SqlStore:
         with self._writing() as cursor:
             admitted = self._tombstones.admit_slates(cursor, given, user_keys, begun_at)
             slates.insert(cursor, [slate for slate, _ in admitted], [key for _, key in admitted])
+
+    def remember(self, talker: Talker, conversation_id: str | None, memory: Remembered) -> None:
+        """See ChatMemory."""
+        with self._writing() as cursor:
+            conversations.save(cursor, talker, conversation_id, memory, self._now())
+
+    def purge_conversations(self, before: float) -> int:
+        """Deletes conversations not continued since this time (epoch seconds); how many."""
+        with self._writing() as cursor:
+            return conversations.purge(cursor, before)
 
     def purge_slates(self, before: float) -> int:
         """Deletes slates served before this time (epoch seconds); how many."""
