@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
+from app.assistant import ShoppingAssistant
+from app.chat.shop import Shop
 from app.domain.catalog import Snapshot
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
 from app.domain.interactions import Consent, Personalization
@@ -54,6 +57,9 @@ REQUEST_THREADS = 4
 """Requests in work at a time; more would only take turns on the cores (docs/decisions/001)."""
 
 SLATE_RETENTION_S = 30 * 86_400.0
+
+CONVERSATION_RETENTION_S = 30 * 86_400.0
+"""By the wall clock, which stamps what a conversation keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class Application:
     model: ModelParts | None  # None: no model is configured
     trends: TrendKeeper
     shelves: ShelfService
+    assistant: ShoppingAssistant
 
     @property
     def rules_public_reasons(self) -> Mapping[str, PublicReason]:
@@ -130,6 +137,7 @@ class Application:
         """Loads catalogue, model and indexes, without following changes."""
         self.keeper.open()
         self.store.purge_slates(self.clock.now() - SLATE_RETENTION_S)
+        self.store.purge_conversations(time.time() - CONVERSATION_RETENTION_S)
 
     async def close(self) -> None:
         """Ends running model calls (at most 8 s), writes what is queued and closes every file."""
@@ -225,7 +233,23 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         model=model,
         trends=trends,
         shelves=shelves,
+        assistant=open_assistant(settings, parts, shelves, store),
     )
+
+
+def open_assistant(
+    settings: Settings, parts: ServiceParts, shelves: ShelfService, store: SqlStore
+) -> ShoppingAssistant:
+    """The shopping assistant over the same service. Its slates are the baseline's: it has a model call of its own."""
+    shop = Shop(
+        service=RecommendationService(replace(parts, rerank=None)),
+        shelves=shelves,
+        served=parts.served,
+        store=store,
+        currency=settings.currency,
+        consent_default=consent_of(settings.consent_default),
+    )
+    return ShoppingAssistant(shop=shop, memory=store, hand_off=settings.chat_hand_off or None)
 
 
 def open_model(settings: Settings) -> ModelParts:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.middleware import Middleware
 
 from app.api import (
+    chat,
     errors,
     events,
     feedback,
@@ -26,7 +27,7 @@ from app.api import (
     stream,
 )
 from app.api.answers import API_VERSION
-from app.api.context import ApiContext, Health, Recommending, Shelving, SlateLog
+from app.api.context import ApiContext, Assisting, Health, Recommending, Shelving, SlateLog
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
@@ -56,6 +57,11 @@ class Application(Protocol):
     @property
     def shelves(self) -> Shelving:
         """Answers requests for similar, bought together, trending and search."""
+        ...
+
+    @property
+    def assistant(self) -> Assisting:
+        """Answers shoppers' messages."""
         ...
 
     @property
@@ -130,7 +136,19 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
-    for module in (stream, recommendations, shelves, search, products, shoppers, events, feedback, health, reading):
+    for module in (
+        stream,
+        recommendations,
+        shelves,
+        search,
+        products,
+        shoppers,
+        events,
+        feedback,
+        chat,
+        health,
+        reading,
+    ):
         app.include_router(module.router)
     describe_problems(app)
     return app
@@ -154,6 +172,7 @@ def _context(application: Application) -> ApiContext:
         health=application.health,
         now=application.clock.now,
         shelves=application.shelves,
+        assistant=application.assistant,
     )
 
 

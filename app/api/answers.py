@@ -102,6 +102,20 @@ def _recommended(item: RankedItem, product: Product, currency: str, with_reasons
     }
 
 
+def card_answer(product: Product, reason: str | None, evidence: Sequence[Evidence], *, currency: str) -> Json:
+    """A product card of the chat."""
+    return {
+        "productId": product.product_id,
+        "name": product.name,
+        "price": _amount(product.price_minor, currency),
+        "currency": currency,
+        "imageUrl": product.image_url,
+        "url": product.url,
+        "reason": reason,
+        "evidence": [_evidence(e, currency) for e in evidence],
+    }
+
+
 def _by_reason(excluded: Mapping[str, int], public_reasons: Mapping[str, PublicReason]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for rule, count in excluded.items():

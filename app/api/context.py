@@ -14,6 +14,7 @@ from app.api.errors import ApiError, Code
 from app.api.keys import KeyRing, KeyScope
 from app.api.tokens import ShopperTokens, TokenRefused
 from app.domain.catalog import Product
+from app.domain.chat import ChatPart, ChatTurn
 from app.domain.deadline import Deadline
 from app.domain.ranking import Explanation, PublicReason, Query, Slate
 from app.ingest.catalogue import CatalogueEditor
@@ -59,6 +60,14 @@ class Shelving(Protocol):
         ...
 
 
+class Assisting(Protocol):
+    """The shopping assistant, as far as HTTP needs it."""
+
+    def answer(self, turn: ChatTurn) -> AsyncIterator[ChatPart]:
+        """The parts of the answer to one message."""
+        ...
+
+
 class Health(Protocol):
     """Whether requests can be answered, and which parts are missing or broken."""
 
@@ -96,6 +105,7 @@ class ApiContext:
     health: Callable[[], Health]
     now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
     shelves: Shelving
+    assistant: Assisting
 
     @classmethod
     def of(cls, scope: Scope) -> ApiContext:

@@ -27,6 +27,7 @@ LATE = "That took too long; please try again."
 CONFIRM = "Please confirm it on the card; nothing is put into your cart without you."
 CONTEXT_ONLY = "I will keep that in mind for this conversation."
 KEPT = "Saved to your preferences."
+RELAXED = "Nothing holds all of that; these come near."
 WHAT_PRICE = "About how much may it cost?"
 WHAT_KIND = "What kind of product are you looking for?"
 
@@ -45,6 +46,16 @@ def found(n: int, search: str, limits: str) -> str:
     """What the cards below are."""
     what = f" for “{search}”" if search else ""
     return f"{'One product' if n == 1 else f'{n} products'}{what}{limits}:"
+
+
+def like(n: int, product: Product) -> str:
+    """What the cards below are like."""
+    return f"{'One product' if n == 1 else f'{n} products'} like {name_of(product)}:"
+
+
+def read_as(text: str) -> str:
+    """How a search was understood whose words were put right."""
+    return f"I read that as “{plain(text, 80)}”."
 
 
 def limits_text(least_minor: int | None, most_minor: int | None, currency: str) -> str:
@@ -70,8 +81,10 @@ def least_price(minor: int, currency: str) -> str:
 def offer(product: Product, currency: str) -> str:
     """Price and availability of one product."""
     name = name_of(product)
-    price = "has no price in the catalogue" if product.price_minor is None else "costs " + money(
-        product.price_minor, currency
+    price = (
+        "has no price in the catalogue"
+        if product.price_minor is None
+        else "costs " + money(product.price_minor, currency)
     )
     held = availability(product)
     stock = "whether it is in stock is unknown" if held is None else f"it is {held}"
@@ -113,13 +126,14 @@ def fate(explanation: Explanation, product: Product, memory: Remembered, currenc
     name, end = name_of(product), explanation.fate
     if end.stage == "served" and explanation.reason is not None:
         return f"{name}: {explanation.reason}"
+    if memory.budget_minor is not None and (told := over_budget(product, memory.budget_minor, currency)):
+        return told
     if end.stage == "rule":
         match end.public_reason:
             case "out_of_stock":
                 return f"{name} was left out: it is {availability(product) or 'not available'}."
             case "over_budget":
-                told = None if memory.budget_minor is None else over_budget(product, memory.budget_minor, currency)
-                return told or f"{name} was left out: it is over your price limit."
+                return f"{name} was left out: it is over your price limit."
             case "already_owned":
                 return f"{name} was left out: it is among your own purchases."
             case "not_for_you":

@@ -33,6 +33,7 @@ class Conversation:
             self.memory,
             shown=tuple(card.product.product_id for card in cards.cards),
             recommendation_id=cards.recommendation_id,
+            focus=None,
         )
         return cards
 
@@ -98,19 +99,24 @@ class PlainAnswer:
             brands=wish.brands,
             avoided=wish.avoided,
         )
-        cards = await self._shop.find(talk.turn.talker, wish)
-        if not cards.cards and wish.categories:
-            cards = await self._shop.find(talk.turn.talker, replace(wish, categories=()))
+        found = await self._shop.find(talk.turn.talker, wish)
+        if not found.cards.cards and wish.categories and wish.text:
+            found = await self._shop.find(talk.turn.talker, replace(wish, categories=()))
+        cards = found.cards
         limits = phrases.limits_text(wish.least_minor, wish.most_minor, currency)
         if not cards.cards:
             yield Said(phrases.nothing(wish.text, limits))
             if wish.most_minor is not None:
                 dearer = await self._shop.find(talk.turn.talker, replace(wish, most_minor=None, limit=20))
-                prices = [c.product.price_minor for c in dearer.cards if c.product.price_minor is not None]
+                prices = [c.product.price_minor for c in dearer.cards.cards if c.product.price_minor is not None]
                 # A stored budget can hold back what the limit alone would let in: then there is nothing to add.
-                if prices and min(prices) > wish.most_minor:
+                if prices and min(prices) > wish.most_minor and not dearer.relaxed:
                     yield Said(phrases.least_price(min(prices), currency))
             return
+        if found.read_as is not None:
+            yield Said(phrases.read_as(found.read_as))
+        if found.relaxed:
+            yield Said(phrases.RELAXED)
         yield Said(phrases.found(len(cards.cards), wish.text, limits))
         yield talk.show(cards)
         question = _question(talk, wish, currency)
@@ -143,16 +149,17 @@ class PlainAnswer:
         if not cards.cards:
             yield Said(phrases.nothing(phrases.name_of(product), ""))
             return
-        yield Said(phrases.found(len(cards.cards), f"like {phrases.name_of(product)}", ""))
+        yield Said(phrases.like(len(cards.cards), product))
         yield talk.show(cards)
 
     async def like(self, talk: Conversation, product: Product) -> Cards:
-        """Cards of products that are like this one, of its category where there are any."""
+        """Cards of products that are like this one; where none is, of its category."""
         limit = talk.intent.most_minor if talk.intent.most_minor is not None else talk.memory.budget_minor
-        wish = Wish(product_id=product.product_id, most_minor=limit, least_minor=talk.intent.least_minor)
-        category = () if product.category is None else (product.category,)
-        cards = await self._shop.find(talk.turn.talker, replace(wish, categories=category))
-        return cards if cards.cards else await self._shop.find(talk.turn.talker, wish)
+        wish = Wish(like=product.product_id, most_minor=limit, least_minor=talk.intent.least_minor)
+        found = await self._shop.find(talk.turn.talker, wish)
+        if not found.cards.cards and product.category is not None:
+            found = await self._shop.find(talk.turn.talker, replace(wish, like=None, categories=(product.category,)))
+        return found.cards
 
     async def _cheaper(self, talk: Conversation) -> AsyncIterator[ChatPart]:
         shown = await self._shop.products(talk.memory.shown)
@@ -167,7 +174,7 @@ class PlainAnswer:
         wish = replace(wish_of(talk, refines=True), most_minor=min(prices) - 1)
         if not wish.text and shown[0].category is not None:
             wish = replace(wish, categories=(shown[0].category,))
-        cards = await self._shop.find(talk.turn.talker, wish)
+        cards = (await self._shop.find(talk.turn.talker, wish)).cards
         limits = phrases.limits_text(wish.least_minor, wish.most_minor, self._shop.currency)
         if not cards.cards:
             yield Said(phrases.nothing(wish.text, limits))
@@ -252,12 +259,16 @@ class PlainAnswer:
         product_id = await self._shop.meant(name, talk.memory, talk.turn.product_id)
         if product_id is None and (talk.memory.shown or talk.turn.product_id) and talk.intent.kind == "detail":
             product_id = await self._shop.meant("", talk.memory, talk.turn.product_id)
+        if product_id is not None:
+            talk.memory = replace(talk.memory, focus=product_id)
         return None if product_id is None else await self._shop.product(product_id)
 
 
 def wish_of(talk: Conversation, *, refines: bool = False) -> Wish:
     """What to look for now: this message, and of the conversation what it goes on with."""
     intent, memory = talk.intent, talk.memory
+    if intent.kind == "recommend":
+        return Wish(most_minor=memory.budget_minor, least_minor=intent.least_minor, cart=talk.turn.cart)
     goes_on = refines or intent.refines or not (intent.search or intent.gift)
     text = intent.search
     if goes_on and memory.search and not intent.categories:

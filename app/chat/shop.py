@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from app.chat.naming import product_at, product_named
 from app.domain.catalog import Product
 from app.domain.chat import Card, Cards, Remembered, Talker
 from app.domain.deadline import Deadline
 from app.domain.interactions import Consent, Preferences, Shopper
-from app.domain.ranking import Explanation, Filters, Query, RankedItem
+from app.domain.ranking import Explanation, Filters, Query
 from app.finder import Served
-from app.pipeline.evidence_catalogue import query_terms
 from app.pipeline.intent import Vocabulary
 from app.pipeline.seller_text import folded_words
 from app.pipeline.sensitivity import attribute_values
 from app.ports import ShopStore
 from app.service import RecommendationService
-
-_T = TypeVar("_T")
+from app.shelves import ShelfService, Shelved
 
 CARDS_MAX = 5
-_ASKED_FOR = 20
-"""Products asked of the service for five cards: some don't hold a word of what was asked for."""
+MAX_ASKED = 50
+"""Most products that one request may ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +35,35 @@ class Wish:
     brands: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     avoided: tuple[str, ...] = ()
-    product_id: str | None = None  # products that go with or are like this one
+    like: str | None = None  # a product id: products that are like this one
     cart: tuple[str, ...] = ()
     limit: int = CARDS_MAX
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found for a wish."""
+
+    cards: Cards
+    relaxed: bool = False  # nothing holds all that was asked for: these hold a part, or mean something near
+    read_as: str | None = None  # the text with its typing errors put right
+
+
 class Shop:
-    """Reads of the shop for one assistant. The service given orders by the baseline: the chat has its own model call."""
+    """Reads of the shop for one assistant. Its service orders by the baseline: the chat has a model call of its own."""
 
     def __init__(
         self,
         *,
         service: RecommendationService,
+        shelves: ShelfService,
         served: Callable[[], Served],
         store: ShopStore,
         currency: str,
         consent_default: Consent,
     ) -> None:
         self._service = service
+        self._shelves = shelves
         self._served = served
         self._store = store
         self.currency = currency
@@ -71,34 +79,41 @@ class Shop:
             self._vocabulary = held
         return held[1]
 
-    async def find(self, talker: Talker, wish: Wish) -> Cards:
+    async def find(self, talker: Talker, wish: Wish) -> Found:
         """Cards for a wish, best first, at most `wish.limit`, none over the price or without stock; none is no error.
 
-        Raises: UnknownProduct: of `wish.product_id`.
+        Raises: UnknownProduct: of `wish.like`.
         """
         query = Query(
             user_id=talker.user_id,
             anonymous_id=talker.anonymous_id,
             session_id=talker.session_id,
-            limit=_ASKED_FOR,
-            placement="search" if wish.text else "product" if wish.product_id is not None else "home",
-            product_id=wish.product_id,
+            limit=min(2 * wish.limit, MAX_ASKED),  # some that are served may not keep what only the chat knows of
+            placement="search" if wish.text else "home" if wish.like is None else "product",
+            product_id=wish.like,
             cart=wish.cart,
             budget_minor=wish.most_minor,
             text=wish.text or None,
             reasons="template",
             filters=Filters(wish.categories, wish.brands, wish.least_minor, wish.most_minor),
+            shelf="search" if wish.text else None if wish.like is None else "similar",
         )
-        slate = await self._service.recommend(query, Deadline.after_ms(0))
+        if query.shelf is None:
+            shelved = Shelved(await self._service.recommend(query, Deadline.after_ms(0)))
+        else:
+            shelved = await self._shelves.show(query)
+        slate, facts = shelved.slate, shelved.search
         products = await asyncio.to_thread(self._service.products, [item.product_id for item in slate.items])
-        items = [item for item in slate.items if item.product_id in products]
-        fitting = [item for item in items if fits(products[item.product_id], wish)]
-        if wish.text:
-            fitting = _answering(fitting, products, wish.text)
-        if wish.product_id is not None:
-            fitting = _of_its_kind(fitting, products, wish.product_id, await self.product(wish.product_id))
-        cards = tuple(card_of(item, products[item.product_id]) for item in fitting[: wish.limit])
-        return Cards(cards, slate.recommendation_id)
+        cards = tuple(
+            Card(products[item.product_id], item.reason or "", item.evidence)
+            for item in slate.items
+            if item.product_id in products and fits(products[item.product_id], wish)
+        )
+        return Found(
+            Cards(cards[: wish.limit], slate.recommendation_id),
+            relaxed=facts is not None and facts.relaxed,
+            read_as=None if facts is None else facts.read_as,
+        )
 
     async def product(self, product_id: str) -> Product | None:
         """The current record of a product, None for one that the shop does not offer any more."""
@@ -117,6 +132,8 @@ class Shop:
         if name:
             near = (*memory.shown, *(() if page is None else (page,)))
             return await asyncio.to_thread(product_named, self._served(), name, near)
+        if memory.focus is not None:
+            return memory.focus
         if page is not None and page in self._served().shelf.snapshot.row_of:
             return page
         return memory.shown[0] if memory.shown else None
@@ -154,34 +171,8 @@ def fits(product: Product, wish: Wish) -> bool:
     return not any(set(folded_words(unwanted)) <= own for unwanted in wish.avoided)
 
 
-def card_of(item: RankedItem, product: Product) -> Card:
-    """The card of a served item."""
-    return Card(product, item.reason or "", item.evidence)
-
-
-def _answering(items: Sequence[RankedItem], products: Mapping[str, Product], text: str) -> list[RankedItem]:
-    """The items that hold as many words of the query as any does, first; those that hold none only if none does."""
-    terms = {folded_words(term) for term in query_terms(text)}
-    counted = [(len(terms & {(w,) for w in words_of_product(products[i.product_id])}), i) for i in items]
-    most = max((n for n, _ in counted), default=0)
-    if most == 0:
-        return list(items)
-    full = [item for n, item in counted if n == most]
-    if len(full) >= 3 or most == 1:
-        return full
-    return [*full, *(item for n, item in counted if 0 < n < most and n >= most - 1)]
-
-
-def _of_its_kind(
-    items: Sequence[RankedItem], products: Mapping[str, Product], product_id: str, like: Product | None
-) -> list[RankedItem]:
-    """The items of the product's own category first; others only where there are none."""
-    others = [item for item in items if item.product_id != product_id]
-    same = [i for i in others if like is not None and products[i.product_id].category == like.category]
-    return same or others
-
-
 def words_of_product(product: Product) -> tuple[str, ...]:
+    """Every word of name, brand, category, tags and attribute values, folded."""
     values = [v for value in product.attributes.values() for v in attribute_values(value)]
     texts = (product.name, product.brand or "", product.category or "", *product.tags, *values)
     return tuple(word for text in texts for word in folded_words(text))

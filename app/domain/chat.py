@@ -61,6 +61,7 @@ class Remembered:
     avoided: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()  # product ids on the cards shown last, in order
     recommendation_id: str | None = None  # of those cards
+    focus: str | None = None  # the product talked about last: what "it" means
     clarified: bool = False  # the one clarifying question was asked
     said: tuple[str, ...] = ()  # the shopper's newest messages, oldest first, without contacts
 

@@ -46,7 +46,9 @@ LEAK = re.compile(
     re.IGNORECASE,
 )
 
-COMPARE = re.compile(r"\b(?:compare|comparison|difference between|versus|vs\.?|which (?:one )?is better)\b", re.IGNORECASE)
+COMPARE = re.compile(
+    r"\b(?:compare|comparison|difference between|versus|vs\.?|which (?:one )?is better)\b", re.IGNORECASE
+)
 COMPARE_SPLIT = re.compile(r"\s+(?:and|with|to|versus|vs\.?|or|against)\s+|\s*[,/&]\s*", re.IGNORECASE)
 COMPARE_LEAD = re.compile(
     r"^.*?\b(?:compare|comparison (?:of|between)|differences? between|which (?:one )?is better,?|better:?)\s*"
@@ -63,7 +65,10 @@ WHY_NOT = re.compile(
     r"do(?:n't| not) you (?:show|recommend|suggest|have))\s*(?P<what>.*)$",
     re.IGNORECASE,
 )
-WHY = re.compile(r"\bwhy (?:did you (?:show|recommend|suggest|pick|choose)|is|are|do you|this|that|these)\b\s*(?P<what>.*)$", re.IGNORECASE)
+WHY = re.compile(
+    r"\bwhy (?:did you (?:show|recommend|suggest|pick|choose)|is|are|do you|this|that|these)\b\s*(?P<what>.*)$",
+    re.IGNORECASE,
+)
 CHEAPER = re.compile(r"\b(?:cheaper|less expensive|lower price[ds]?|more affordable|something cheap)\b", re.IGNORECASE)
 DETAIL = re.compile(
     r"\b(?:tell me (?:more )?about|details? (?:of|on|about)|how much (?:is|are|does|do)|what does|price of|"
@@ -72,8 +77,12 @@ DETAIL = re.compile(
     re.IGNORECASE,
 )
 GIFT = re.compile(r"\b(?:gifts?|presents?|birthday|christmas|anniversary|wedding)\b", re.IGNORECASE)
-STATE = re.compile(r"\b(?:remember|save|store|note|set|always|my (?:size|budget|interests?) (?:is|are)|i never)\b", re.IGNORECASE)
-KNOWN = re.compile(r"\b(?:what do you know about me|my preferences|my profile|what have you (?:saved|stored))\b", re.IGNORECASE)
+STATE = re.compile(
+    r"\b(?:remember|save|store|note|set|always|my (?:size|budget|interests?) (?:is|are)|i never)\b", re.IGNORECASE
+)
+KNOWN = re.compile(
+    r"\b(?:what do you know about me|my preferences|my profile|what have you (?:saved|stored))\b", re.IGNORECASE
+)
 BUY = re.compile(
     r"\b(?:add|put)\b.*\b(?:cart|basket|bag)\b|\b(?:i(?:'ll| will| want to| would like to)? (?:take|buy|order))\b",
     re.IGNORECASE,

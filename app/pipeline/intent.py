@@ -221,7 +221,8 @@ def _avoided(text: str) -> tuple[tuple[str, ...], str]:
             return " "
         return match[0]
 
-    return tuple(dict.fromkeys(found))[:5], words.AVOID.sub(drop, text)
+    rest = words.AVOID.sub(drop, text)
+    return tuple(dict.fromkeys(found))[:5], rest
 
 
 def _labels(text: str, labels: Mapping[tuple[str, ...], _T]) -> tuple[_T, ...]:

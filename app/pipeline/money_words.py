@@ -8,12 +8,17 @@ from decimal import Decimal
 
 from app.domain.money import MAX_MINOR, exponent
 
-_AMOUNT = r"(?P<{0}>[0-9]{{1,3}}(?:[,.' ][0-9]{{3}})+(?:[.,][0-9]{{1,2}})?|[0-9]{{1,9}}(?:[.,][0-9]{{1,2}})?)(?P<{0}k>k\b)?"
-_SIGN = r"(?:[€$£¥]|eur(?:os?)?\b|usd\b|gbp\b|dollars?\b|pounds?\b|bucks?\b|quid\b|(?:chf|sek|nok|dkk|pln|czk|jpy|cad|aud)\b)"
-_AFTER = r"(?:\s*(?:[€$£¥]|eur(?:os?)?\b|usd\b|gbp\b|dollars?\b|pounds?\b|bucks?\b|quid\b))"
+_AMOUNT = (
+    r"(?P<{0}>[0-9]{{1,3}}(?:[,.' ][0-9]{{3}})+(?:[.,][0-9]{{1,2}})?|[0-9]{{1,9}}(?:[.,][0-9]{{1,2}})?)"
+    r"(?P<{0}k>k\b)?"
+)
+_NAMES = r"[€$£¥]|eur(?:os?)?\b|usd\b|gbp\b|dollars?\b|pounds?\b|bucks?\b|quid\b"
+_SIGN = rf"(?:{_NAMES}|(?:chf|sek|nok|dkk|pln|czk|jpy|cad|aud)\b)"
+_AFTER = rf"(?:\s*{_SIGN})"
 _MOST = (
     r"(?:under|below|less than|cheaper than|no more than|not more than|at most|up to|max(?:imum)?(?: of)?|within|"
-    r"not over|not above|until|<=?|budget(?:\s+(?:is|of|was|to))?(?:\s+(?:about|around))?|spend(?:\s+(?:about|around|up to))?)"
+    r"not over|not above|until|<=?|budget(?:\s+(?:is|of|was|to))?(?:\s+(?:about|around))?|"
+    r"spend(?:\s+(?:about|around|up to))?)"
 )
 _LEAST = r"(?:over|above|more than|at least|from|min(?:imum)?(?: of)?|starting (?:at|from)|>=?)"
 
@@ -76,10 +81,10 @@ def price_limits(text: str, currency: str) -> tuple[PriceLimits, str]:
             at = found.end()
         text = " ".join([*kept, text[at:]])
     if least is None and most is None:
-        found = _SIGNED.search(text)
-        if found is not None:
-            most = _minor(found["high"] or found["low"], found["highk"] or found["lowk"], currency)
-            text = text[: found.start()] + " " + text[found.end() :]
+        signed = _SIGNED.search(text)
+        if signed is not None:
+            most = _minor(signed["high"] or signed["low"], signed["highk"] or signed["lowk"], currency)
+            text = text[: signed.start()] + " " + text[signed.end() :]
     return PriceLimits(least, most), " ".join(text.split())
 
 

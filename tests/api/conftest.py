@@ -26,6 +26,7 @@ from app.main import create_app
 from app.service import Streamed
 from app.settings import Settings
 from app.shelves import Shelved
+from tests.api.chat_doubles import FakeAssistant
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 SECRET = "sk-secret-0123456789"
@@ -219,6 +220,7 @@ class FakeApplication:
             wall=FixedClock().now,
         )
         self.shelves = FakeShelves(self.service)
+        self.assistant = FakeAssistant()
         self.clock = FixedClock()
         self.changes = 0
         self.catalogue = CatalogueEditor(self.store, now=self.clock.now, changed=self._note_change)  # type: ignore[arg-type]

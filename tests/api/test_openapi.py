@@ -35,6 +35,7 @@ def test_it_lists_the_endpoints_of_this_version(document: dict[str, Any]) -> Non
         "/api/users/{userId}/preferences": ["get", "put"],
         "/api/users/{userId}/consent": ["get", "put"],
         "/api/users/{userId}/token": ["post"],
+        "/api/chat": ["post"],
         "/livez": ["get"],
         "/readyz": ["get"],
     }

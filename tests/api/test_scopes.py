@@ -13,6 +13,7 @@ from tests.api.conftest import PUBLISHABLE, SECRET, TOKEN_SECRET, OpenShop, Shop
 
 PREFERENCES = {"budget": "10"}
 CONSENT = {"personalization": "none", "llmProcessing": False}
+CHAT = {"messages": [{"role": "user", "parts": [{"type": "text", "text": "hello"}]}]}
 EVENT_OF_7 = {"type": "view", "userId": "7", "anonymousId": "a", "productId": "p1"}
 ITEM = {"item_id": "p1"}
 GA4_VIEW = {"name": "view_item", "params": {"items": [ITEM]}}
@@ -86,6 +87,8 @@ MATRIX = [
     ),
     ("POST", "/api/feedback", {"recommendationId": "rec2", "productId": "p1", "vote": "up"}, 401, 401, *4 * (202,)),
     ("POST", "/api/users/7/token", None, 401, 401, 403, 403, 403, 200),
+    ("POST", "/api/chat", CHAT | {"anonymousId": "a"}, 401, 401, 200, 200, 200, 200),
+    ("POST", "/api/chat", CHAT | {"userId": "7"}, 401, 401, 403, 200, 403, 200),
     ("GET", "/api", None, 401, 401, 404, 404, 404, 404),
     ("GET", "/api/nothing", None, 401, 401, 404, 404, 404, 404),
     ("GET", "/livez", None, 200, 200, 200, 200, 200, 200),

@@ -25,9 +25,7 @@ def read(cursor: sqlite3.Cursor, talker: Talker, conversation_id: str | None) ->
     return Remembered() if row is None else _from(orjson.loads(row[0]))
 
 
-def save(
-    cursor: sqlite3.Cursor, talker: Talker, conversation_id: str | None, memory: Remembered, at: float
-) -> None:
+def save(cursor: sqlite3.Cursor, talker: Talker, conversation_id: str | None, memory: Remembered, at: float) -> None:
     """Replaces what is remembered."""
     key = _key(talker, conversation_id)
     ids = (talker.user_id, talker.anonymous_id, talker.session_id)
