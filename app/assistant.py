@@ -7,7 +7,8 @@ agreed, chooses tools and words. docs/decisions/ says why it is built this way.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
 import structlog
@@ -18,7 +19,7 @@ from app.chat.shop import Shop
 from app.domain.chat import ChatPart, ChatTurn, Disclosure, Remembered
 from app.domain.errors import StoreUnavailable
 from app.pipeline.intent import read_intent
-from app.pipeline.prompt_input import without_contacts
+from app.pipeline.redaction import without_contacts
 from app.ports import ChatMemory
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,10 @@ SAID_CHARS = 200
 class ShoppingAssistant:
     """Answers messages. Safe for concurrent conversations on one event loop."""
 
-    def __init__(self, *, shop: Shop, memory: ChatMemory, hand_off: str | None = None) -> None:
+    def __init__(
+        self, *, shop: Shop, memory: ChatMemory, hand_off: str | None = None, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._wall = wall
         self._shop = shop
         self._memory = memory
         self._hand_off = hand_off
@@ -42,6 +46,7 @@ class ShoppingAssistant:
 
         Raises: StoreUnavailable, before the first part: the shop can't be read.
         """
+        begun_at = self._wall()
         memory = await self._recall(turn)
         text = without_contacts(turn.text)
         intent = read_intent(text, self._shop.vocabulary(), currency=self._shop.currency)
@@ -56,20 +61,20 @@ class ShoppingAssistant:
             async for part in self._plain.answer(talk):
                 yield part
         finally:
-            await self._keep(talk)
+            await self._keep(talk, begun_at)
 
     async def _recall(self, turn: ChatTurn) -> Remembered:
         if not turn.talker.known:
             return Remembered()
         return await asyncio.to_thread(self._memory.recall, turn.talker, turn.conversation_id)
 
-    async def _keep(self, talk: Conversation) -> None:
+    async def _keep(self, talk: Conversation, begun_at: float) -> None:
         turn = talk.turn
         if not turn.talker.known:
             return
         said = (*talk.memory.said, turn.text[:SAID_CHARS])[-SAID_KEPT:]
         memory = replace(talk.memory, said=said)
         try:
-            await asyncio.to_thread(self._memory.remember, turn.talker, turn.conversation_id, memory)
+            await asyncio.to_thread(self._memory.remember, turn.talker, turn.conversation_id, memory, begun_at=begun_at)
         except StoreUnavailable as error:
             log.warning("conversation_not_kept", reason=str(error))  # the answer is out; the next turn knows less

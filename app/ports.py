@@ -117,8 +117,10 @@ class ChatMemory(Protocol):
         """What is remembered of this talker's conversation; nothing of a new one."""
         ...
 
-    def remember(self, talker: Talker, conversation_id: str | None, memory: Remembered) -> None:
-        """Replaces what is remembered, within a cap of bytes."""
+    def remember(
+        self, talker: Talker, conversation_id: str | None, memory: Remembered, *, begun_at: float | None = None
+    ) -> None:
+        """Replaces what is remembered, within a cap of bytes; nothing, when the talker was erased since `begun_at`."""
         ...
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.domain.chat import Remembered
 from app.domain.interactions import Interaction, Shopper
 from app.domain.ranking import Slate
 
@@ -25,6 +26,7 @@ class Holdings:
     anonymous_ids: tuple[str, ...] = ()  # tied to the shopper, in order
     events: tuple[Interaction, ...] = ()  # oldest first, those under tied anonymous ids included
     slates: tuple[Slate, ...] = ()  # oldest first
+    conversations: tuple[Remembered, ...] = ()  # with the assistant, oldest first
     erased_at: float | None = None  # of an earlier erasure
 
 

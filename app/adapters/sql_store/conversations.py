@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import orjson
 
+from app.adapters.sql_store.tombstones import Identity
 from app.domain.chat import Remembered, Talker
+from app.pipeline.pseudonym import Kind
 
 MAX_BYTES = 4096
 """Most bytes of one conversation's memory; the oldest messages are left out first."""
@@ -16,6 +18,12 @@ MAX_BYTES = 4096
 _SAVE = (
     "INSERT INTO conversations (key, user_id, anonymous_id, session_id, memory, updated_at) VALUES (?,?,?,?,?,?) "
     "ON CONFLICT (key) DO UPDATE SET memory = excluded.memory, updated_at = excluded.updated_at"
+)
+
+
+_OF = (
+    "user_id = :user OR user_id IS NULL AND (anonymous_id IN (SELECT value FROM json_each(:anonymous)) "
+    "OR session_id IN (SELECT value FROM json_each(:sessions)))"
 )
 
 
@@ -32,25 +40,28 @@ def save(cursor: sqlite3.Cursor, talker: Talker, conversation_id: str | None, me
     cursor.execute(_SAVE, (key, *ids, _packed(memory).decode(), at))
 
 
-def erase(cursor: sqlite3.Cursor, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> int:
-    """Deletes every conversation of a shopper and of the visitors that the shopper was; how many."""
-    ids = orjson.dumps(list(anonymous_ids)).decode()
-    cursor.execute(
-        "DELETE FROM conversations WHERE user_id = ? OR anonymous_id IN (SELECT value FROM json_each(?))",
-        (user_id, ids),
+def identities(talker: Talker) -> list[Identity]:
+    """The ids of a talker, by kind."""
+    ids: tuple[tuple[Kind, str | None], ...] = (
+        ("user", talker.user_id),
+        ("anonymous", talker.anonymous_id),
+        ("session", talker.session_id),
     )
-    return max(cursor.rowcount, 0)
+    return [(kind, name) for kind, name in ids if name is not None]
 
 
-def held(cursor: sqlite3.Cursor, user_id: str | None, anonymous_ids: Sequence[str] = ()) -> list[dict[str, object]]:
-    """Everything held about a shopper's conversations, newest first, for an export."""
-    ids = orjson.dumps(list(anonymous_ids)).decode()
-    rows = cursor.execute(
-        "SELECT memory, updated_at FROM conversations WHERE user_id = ? "
-        "OR anonymous_id IN (SELECT value FROM json_each(?)) ORDER BY updated_at DESC",
-        (user_id, ids),
-    )
-    return [{"updatedAt": at, "memory": orjson.loads(memory)} for memory, at in rows]
+def erase(cursor: sqlite3.Cursor, values: Mapping[str, object]) -> int:
+    """Deletes the conversations of a shopper and of the visitors and sessions that were the shopper; how many.
+
+    Args: values: `Ties.values()`.
+    """
+    return cursor.execute(f"DELETE FROM conversations WHERE {_OF}", values).rowcount  # noqa: S608
+
+
+def held(cursor: sqlite3.Cursor, values: Mapping[str, object]) -> list[Remembered]:
+    """Everything remembered of the same conversations, oldest first."""
+    rows = cursor.execute(f"SELECT memory FROM conversations WHERE {_OF} ORDER BY updated_at, key", values)  # noqa: S608
+    return [_from(orjson.loads(memory)) for (memory,) in rows]
 
 
 def purge(cursor: sqlite3.Cursor, before: float) -> int:

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 import orjson
 
-from app.adapters.sql_store import events, slates
+from app.adapters.sql_store import conversations, events, slates
 from app.adapters.sql_store.tombstones import Identity, Tombstones
+from app.domain.chat import Remembered
 from app.domain.interactions import Interaction
 from app.domain.privacy import ErasedKind, Erasure, Receipt
 from app.domain.ranking import Slate
@@ -104,6 +105,11 @@ def slates_of(cursor: sqlite3.Cursor, found: Ties) -> list[Slate]:
     statement = f"SELECT recommendation_id FROM slates WHERE {_SLATES} ORDER BY served_at, recommendation_id"
     ids = [str(name) for (name,) in cursor.execute(statement, found.values()).fetchall()]
     return [slate for name in ids if (slate := slates.read(cursor, name)) is not None]
+
+
+def conversations_of(cursor: sqlite3.Cursor, found: Ties) -> list[Remembered]:
+    """What the assistant remembers of a shopper's conversations, oldest first."""
+    return conversations.held(cursor, found.values())
 
 
 def erase(
@@ -201,6 +207,7 @@ def _delete(cursor: sqlite3.Cursor, found: Ties, subject: str, kind: ErasedKind)
         "events": cursor.execute(f"DELETE FROM events WHERE row IN ({_ROWS})", values).rowcount,
         "slates": cursor.execute(f"DELETE FROM slates WHERE {_SLATES}", values).rowcount,
         "identities": cursor.execute(f"DELETE FROM identities WHERE {_IDENTITIES}", values).rowcount,
+        "conversations": conversations.erase(cursor, values),
         "profiles": 0,
     }
     if kind == "user":

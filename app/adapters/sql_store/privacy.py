@@ -46,6 +46,7 @@ class SqlPrivacy:
                 anonymous_ids=found.anonymous_ids,
                 events=tuple(erasure.events_of(cursor, found)),
                 slates=tuple(erasure.slates_of(cursor, found)),
+                conversations=tuple(erasure.conversations_of(cursor, found)),
                 erased_at=self._tombstones.erased_users(cursor, [user_id]).get(user_id),
             )
 

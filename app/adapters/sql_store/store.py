@@ -284,9 +284,14 @@ class SqlStore:
             admitted = self._tombstones.admit_slates(cursor, given, user_keys, begun_at)
             slates.insert(cursor, [slate for slate, _ in admitted], [key for _, key in admitted])
 
-    def remember(self, talker: Talker, conversation_id: str | None, memory: Remembered) -> None:
+    def remember(
+        self, talker: Talker, conversation_id: str | None, memory: Remembered, *, begun_at: float | None = None
+    ) -> None:
         """See ChatMemory."""
         with self._writing() as cursor:
+            erased = self._tombstones.erased_at(cursor, set(conversations.identities(talker)))
+            if begun_at is not None and any(begun_at <= at for at in erased.values()):
+                return
             conversations.save(cursor, talker, conversation_id, memory, self._now())
 
     def purge_conversations(self, before: float) -> int:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.adapters.sql_store import conversations
 from app.adapters.sql_store.store import SqlStore
 from app.domain.chat import Remembered, Talker
 from app.domain.interactions import Consent
+from app.pipeline.pseudonym import Pseudonyms
 
 NOW = 1_000_000.0
 ANN = Talker(user_id="ann", session_id="s")
@@ -18,7 +18,11 @@ ANN = Talker(user_id="ann", session_id="s")
 def store(tmp_path: Path) -> Iterator[SqlStore]:
     """Empty, at a fixed time."""
     opened = SqlStore.open(
-        f"sqlite:///{tmp_path / 'shop.db'}", currency="EUR", consent_default=Consent(), now=lambda: NOW
+        f"sqlite:///{tmp_path / 'shop.db'}",
+        currency="EUR",
+        consent_default=Consent(),
+        now=lambda: NOW,
+        pseudonyms=Pseudonyms({1: b"k" * 32}),
     )
     yield opened
     opened.close()
@@ -47,18 +51,32 @@ def test_it_is_capped(store: SqlStore) -> None:
     assert not any(one.startswith("old") for one in said)
 
 
-def test_erased_with_the_shopper_and_with_the_visitor_they_were(store: SqlStore) -> None:
-    """Both are gone; others stay."""
+def test_erased_and_exported_with_the_shopper(store: SqlStore) -> None:
+    """The shopper's own go with a count on the receipt; others stay."""
     store.remember(ANN, "c1", Remembered(search="a"))
-    store.remember(Talker(anonymous_id="visitor"), None, Remembered(search="b"))
     store.remember(Talker(user_id="bob"), None, Remembered(search="c"))
-    with store.transaction() as transaction:
-        cursor = transaction._cursor
-        assert len(conversations.held(cursor, "ann", ["visitor"])) == 2
-        assert conversations.erase(cursor, "ann", ["visitor"]) == 2
+    assert [memory.search for memory in store.privacy.holdings("ann").conversations] == ["a"]
+    erasure = store.privacy.erase("ann", "user", baseline_version=None)
+    assert erasure.receipt.stores["conversations"] == 1
     assert store.recall(ANN, "c1") == Remembered()
-    assert store.recall(Talker(anonymous_id="visitor"), None) == Remembered()
     assert store.recall(Talker(user_id="bob"), None).search == "c"
+
+
+def test_a_visitors_conversations_are_erased_too(store: SqlStore) -> None:
+    """By the anonymous id alone."""
+    visitor = Talker(anonymous_id="visitor", session_id="s")
+    store.remember(visitor, None, Remembered(search="b"))
+    assert store.privacy.erase("visitor", "anonymous", baseline_version=None).receipt.stores["conversations"] == 1
+    assert store.recall(visitor, None) == Remembered()
+
+
+def test_an_answer_begun_before_the_erasure_leaves_nothing(store: SqlStore) -> None:
+    """A turn that was under way when its shopper was erased brings nothing back; a later one begins anew."""
+    store.privacy.erase("ann", "user", baseline_version=None)
+    store.remember(ANN, "c1", Remembered(search="a"), begun_at=NOW - 1)
+    assert store.recall(ANN, "c1") == Remembered()
+    store.remember(ANN, "c1", Remembered(search="a"), begun_at=NOW + 1)
+    assert store.recall(ANN, "c1").search == "a"
 
 
 def test_old_ones_are_purged(store: SqlStore) -> None:
