@@ -43,7 +43,7 @@ class CurvePoint:
 class Earned:
     """What a segment's line of the gate says after measuring. Not written where `why_not` says why."""
 
-    w: float  # 0 where the interval does not exclude a loss
+    w: float  # 0 where the interval does not lie above 0
     max_lift: int  # as the gate in force has it; 0 where w is
     tried_w: float  # best on the half that chose
     choosing: Estimate  # its uplift there: what a choice on the same cases would have claimed
@@ -186,8 +186,9 @@ def _earned(
     choosing = Bootstrap(int(chooses.sum()), seed, resamples).estimate(uplift[tried][chooses])
     reporting = Bootstrap(int(reports.sum()), seed, resamples).estimate(uplift[tried][reports])
     interval = outwards(reporting)
-    # An interval of exactly 0 to 0 is a model that changed nothing: not worth a call.
-    gains = interval[0] >= 0.0 and reporting.value > 0.0
+    # Where few cases differ, the lower end of a bootstrap is exactly 0 whatever the others would have been; and a
+    # model that changes nothing is not worth a call.
+    gains = interval[0] > 0.0
     few = reporting.n < FEWEST
     return Earned(
         w=tried if gains else 0.0,

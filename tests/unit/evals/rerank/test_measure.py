@@ -73,6 +73,15 @@ def test_a_model_that_changes_nothing_is_not_worth_a_call() -> None:
     assert earned.w == 0.0
 
 
+def test_two_lucky_cases_are_no_proof() -> None:
+    """Where nearly nothing changes and nothing gets worse, the interval ends at 0, and the weight is 0."""
+    cases = [a_case(f"u{i:02}", [30]) for i in range(57)] + [a_case(f"u{i}", [8]) for i in range(57, 60)]
+    earned = measured([with_order(case, [8]) for case in cases])["11+/none"].earned
+    assert earned is not None
+    assert earned.interval[0] == 0.0
+    assert earned.w == 0.0
+
+
 def test_luck_on_the_half_that_chose_is_not_reported() -> None:
     """A model that helps the choosing half and harms the other is turned off."""
     cases = [a_case(f"u{i:02}", [8]) for i in range(80)]

@@ -107,7 +107,7 @@ def test_a_gate_is_written_from_replies_of_a_provider(
         assert (model, prompt_hash) == (MODEL, first.prompt_hash)
         assert line.n is not None
         assert line.interval is not None
-        assert line.w == 0.0 or line.interval[0] >= 0.0
+        assert line.w == 0.0 or line.interval[0] > 0.0
         segment = next(s for s in written.segments if s.name == f"{history}/{intent}")
         assert segment.earned is not None
         assert (segment.earned.w, segment.earned.reporting.n) == (line.w, line.n)
