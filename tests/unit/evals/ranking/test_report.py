@@ -219,3 +219,28 @@ def test_the_table_names_every_recommender(result: Evaluation) -> None:
     text = console.export_text()
     for one in result.models:
         assert re.search(rf"{one.name}\s+{one.metrics['ndcg'].value:.4f}", text)
+
+
+def test_a_peer_that_leads_in_one_segment_only_is_named(result: Evaluation) -> None:
+    """Not the best overall, but ahead in a segment by more than both intervals: that is a loss as well."""
+    models = (
+        model("Shelfwise", 0.20, 0.05, s0=0.05, s3=0.10, s2=0.10),
+        model("cosine", 0.15, None, s0=0.08, s3=0.12, s2=0.10),
+        model("BM25", 0.14, -0.01, s0=0.08, s3=0.36, s2=0.11),
+        model("popular", 0.10, -0.05, s0=0.08, s3=0.9, s2=0.9),
+    )
+    told = [line for line in losses(replace(result, models=models)) if "of all peers" in line]
+    assert told == ["Shoppers with 3 interactions (n=100): NDCG@10 0.1000, BM25, the best of all peers there, 0.3600."]
+
+
+def test_the_page_says_what_was_held_out(result: Evaluation, tmp_path: Path) -> None:
+    """A cut in time, or each shopper's last day, which looks into the shop's future and says so."""
+    pages = {}
+    for protocol in ("novel", "leave-last-out"):
+        folder = tmp_path / protocol
+        write_json(replace(result, protocol=protocol), folder / "ranking-toy.json")
+        write_page(folder, folder / "page.md")
+        write_report(replace(result, protocol=protocol), folder / "page.html")
+        pages[protocol] = (folder / "page.md").read_text(), (folder / "page.html").read_text()
+    assert all("Cut 2020-01-02, validation from 2020-01-01" in page for page in pages["novel"])
+    assert all("the last day with a purchase is held out" in page for page in pages["leave-last-out"])
