@@ -68,6 +68,21 @@ class Ranker:
         return learned if self.bestsellers is None else learned | {NEW}
 
     def score(self, history: History, now: float) -> NDArray[np.float32]:
+        """Scores, shape (n_products,), 0..1, comparable within this call: bestsellers for new shoppers, where given.
+
+        Bestsellers take over the order, not the scale: their counts fall so steeply that stated interests, which are
+        mixed in later, would have nothing to be weighed against (docs/decisions/010).
+        """
+        scores = self._otherwise(history, now)
+        if self.bestsellers is None:
+            return scores
+        if history_bucket(folded(history, now, self.signals, self.half_life_scale)[2]) != NEW:
+            return scores
+        reordered = np.empty_like(scores)
+        reordered[np.argsort(-self.bestsellers, kind="stable")] = np.sort(scores)[::-1]
+        return reordered
+
+    def _otherwise(self, history: History, now: float) -> NDArray[np.float32]:
         """Scores, shape (n_products,), 0..1, comparable within this call.
 
         By the ensemble its candidates score from 0.5 to 1 and all other products below, in the order of the blend.
@@ -75,8 +90,6 @@ class Ranker:
         confidence = folded(history, now, self.signals, self.half_life_scale)
         columns, weights, interactions = confidence
         bucket = history_bucket(interactions)
-        if self.bestsellers is not None and bucket == NEW:
-            return self.bestsellers.copy()
         raw = self.sources.raw(columns, weights)
         blended = weighed(self.sources, self.blend[bucket], {name: best_is_one(s) for name, s in raw.items()})
         ensemble = self.ensemble
