@@ -18,6 +18,7 @@ from app.api import (
     events,
     feedback,
     health,
+    metrics_business,
     products,
     reading,
     recommendations,
@@ -37,6 +38,7 @@ from app.domain.ranking import PublicReason
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import Clock, ShopStore
+from app.report import ReportDesk
 from app.settings import Settings
 from app.telemetry import configure_logging
 
@@ -82,6 +84,11 @@ class Application(Protocol):
     @property
     def catalogue(self) -> CatalogueEditor:
         """Changes products."""
+        ...
+
+    @property
+    def reports(self) -> ReportDesk:
+        """Business reports."""
         ...
 
     @property
@@ -146,6 +153,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         events,
         feedback,
         chat,
+        metrics_business,
         health,
         reading,
     ):
@@ -163,6 +171,7 @@ def _context(application: Application) -> ApiContext:
         intake=application.intake,
         slates=application.slates,
         catalogue=application.catalogue,
+        reports=application.reports,
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
         default_deadline_ms=settings.llm_deadline_ms,

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         default="", max_length=200, description="Where the assistant sends who wants a person: an address, as shown."
     )
 
+    attribution_window_days: float = Field(
+        default=7.0, gt=0, le=30, description="Days from a click on a recommendation to a purchase credited to it."
+    )
+
     langfuse_public_key: str = Field(default="", description="Langfuse project key; empty = no tracing.")
     langfuse_secret_key: SecretStr = Field(default=SecretStr(""), description="Langfuse secret key.")
     langfuse_host: str = Field(default="", description="Langfuse server.")

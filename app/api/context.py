@@ -20,6 +20,7 @@ from app.domain.ranking import Explanation, PublicReason, Query, Slate
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import ShopStore
+from app.report import ReportDesk
 from app.service import Streamed
 from app.shelves import Shelved
 
@@ -96,6 +97,7 @@ class ApiContext:
     intake: EventIntake
     slates: SlateLog
     catalogue: CatalogueEditor
+    reports: ReportDesk
     public_reasons: Mapping[str, PublicReason]  # rule id → what a shopper may know of it
     currency: str
     default_deadline_ms: int

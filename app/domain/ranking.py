@@ -139,6 +139,7 @@ class Slate:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     profiling_used: bool = False
     usage: Usage | None = None  # of the model call, where it ended in time and this request waited for it
+    propensity: float | None = None  # that the serving policy chose this slate; None: the policy is not random
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import httpx
+import numpy as np
 import pytest
 import structlog
 from fastapi import FastAPI
@@ -15,6 +16,20 @@ from fastapi import FastAPI
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
+from app.domain.figures import (
+    ORDER_COLUMNS,
+    SHOPPER_COLUMNS,
+    SLATE_COLUMNS,
+    VISIT_COLUMNS,
+    AttributionRule,
+    Grouping,
+    GroupTally,
+    LeftOut,
+    Period,
+    ShopTally,
+    Tally,
+    Waits,
+)
 from app.domain.imports import Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
@@ -23,6 +38,7 @@ from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.main import create_app
+from app.report import ReportDesk, ReportParts
 from app.service import Streamed
 from app.settings import Settings
 from app.shelves import Shelved
@@ -187,6 +203,24 @@ class FakeEventLog:
         return result
 
 
+class FakeAttribution:
+    """Nothing was served; notes what it was asked, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Period, Grouping | None]] = []
+        self.fails_with: Exception | None = None
+
+    def tally(self, period: Period, grouping: Grouping | None, rule: AttributionRule) -> Tally:
+        self.asked.append((period, grouping))
+        if self.fails_with is not None:
+            raise self.fails_with
+        nothing, no_waits = np.zeros(0), Waits(np.zeros(0), np.zeros(0))
+        orders, visits = dict.fromkeys(ORDER_COLUMNS, nothing), dict.fromkeys(VISIT_COLUMNS, nothing)
+        group = GroupTally(dict.fromkeys(SLATE_COLUMNS, nothing), orders, visits, no_waits)
+        shop = ShopTally(dict.fromkeys(SHOPPER_COLUMNS, nothing), orders, visits, no_waits)
+        return Tally(group, {} if grouping is None else {"home": group}, shop, LeftOut())
+
+
 @dataclass
 class FakeHealth:
     """What readyz reports."""
@@ -221,6 +255,11 @@ class FakeApplication:
         )
         self.shelves = FakeShelves(self.service)
         self.assistant = FakeAssistant()
+        self.attribution = FakeAttribution()
+        self.reports = ReportDesk(
+            ReportParts(self.attribution, AttributionRule(window_s=7 * 86_400.0), settings.currency, FixedClock().now),
+            ThreadPoolExecutor(1),
+        )
         self.clock = FixedClock()
         self.changes = 0
         self.catalogue = CatalogueEditor(self.store, now=self.clock.now, changed=self._note_change)  # type: ignore[arg-type]

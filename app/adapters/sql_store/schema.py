@@ -145,8 +145,23 @@ slates = Table(
     Column("query", String, nullable=False),  # JSON
     Column("items", String, nullable=False),  # JSON, reasons and evidence included
     Column("meta", String, nullable=False),  # JSON
+    # The same again for attribution, which reads every slate and none of the above JSON (docs/metrics.md).
+    Column("strategy", String),
+    Column("prompt_version", String),
+    Column("products", String),  # ids in the order served, each between line breaks: "\na\nb\n"
+    Column("propensity", Float),  # NULL: the policy was not random
 )
-Index("slates_by_time", slates.c.served_at)
+# Holds all that attribution asks for: the wide rows are never read for it.
+Index(
+    "slates_by_time",
+    slates.c.served_at,
+    slates.c.recommendation_id,
+    slates.c.user_key,
+    slates.c.placement,
+    slates.c.strategy,
+    slates.c.prompt_version,
+    slates.c.products,
+)
 Index("slates_by_user", slates.c.user_key, sqlite_where=slates.c.user_key.is_not(None))
 
 imports = Table(

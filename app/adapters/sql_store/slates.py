@@ -10,7 +10,10 @@ import orjson
 
 from app.domain.ranking import Evidence, Filters, Query, RankedItem, Slate
 
-_INSERT = "INSERT OR IGNORE INTO slates VALUES (?,?,?,?,?,?,?)"
+_INSERT = (
+    "INSERT OR IGNORE INTO slates (recommendation_id, user_key, served_at, placement, query, items, meta, strategy, "
+    "prompt_version, products, propensity) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
 _META = (
     "strategy",
     "fallback_reason",
@@ -23,6 +26,7 @@ _META = (
     "excluded",
     "latency_ms",
     "profiling_used",
+    "propensity",
 )
 
 
@@ -63,6 +67,10 @@ def _values(slate: Slate, user_key: str | None) -> tuple[Any, ...]:
         _json(slate.query),
         _json(slate.items),
         _json({name: getattr(slate, name) for name in _META}),
+        slate.strategy,
+        slate.prompt_version,
+        "\n" + "".join(f"{item.product_id}\n" for item in slate.items),
+        slate.propensity,
     )
 
 
