@@ -17,6 +17,7 @@ import numpy as np
 from sqlalchemy import Engine, event
 
 from app.adapters.sql_store import attribution_sql as sql
+from app.adapters.sql_store import attribution_sums as sums
 from app.adapters.sql_store.connection import BUSY_TIMEOUT_S, cursor_of, open_engine, reading_one_state
 from app.domain.figures import (
     ORDER_COLUMNS,
@@ -128,12 +129,12 @@ class _Reader:
     def groups(self, grouping: Grouping | None, merged: Collection[str] = ()) -> dict[str, GroupTally]:
         """Group → its tally, in the order of the names, what was merged last; everything under "" when not grouped."""
         grouped = grouping is not None
-        slates = _sums(self._rows(sql.SLATES, grouped), SLATE_COLUMNS)
-        orders = _sums(self._rows(sql.GROUP_ORDERS, grouped), ORDER_COLUMNS)
-        visits = _sums(self._rows(sql.GROUP_VISITS, grouped), VISIT_COLUMNS)
-        waits = _waits(self._rows(sql.GROUP_WAITS, grouped))
+        slates = _sums(self._rows(sums.SLATES, grouped), SLATE_COLUMNS)
+        orders = _sums(self._rows(sums.GROUP_ORDERS, grouped), ORDER_COLUMNS)
+        visits = _sums(self._rows(sums.GROUP_VISITS, grouped), VISIT_COLUMNS)
+        waits = _waits(self._rows(sums.GROUP_WAITS, grouped))
         costs: dict[str, ModelCost] = {}
-        for name, *cost in self._rows(sql.costs(grouping)):
+        for name, *cost in self._rows(sums.costs(grouping)):
             shown = OTHER if name in merged else name
             costs[shown] = costs.get(shown, ModelCost()) + ModelCost(*cost)
         return {
@@ -150,20 +151,20 @@ class _Reader:
     def shop(self) -> ShopTally:
         """What happened in the period."""
         return ShopTally(
-            _sums(self._rows(sql.SHOP_SHOPPERS), SHOPPER_COLUMNS).get("", _zeros(SHOPPER_COLUMNS)),
-            _sums(self._rows(sql.SHOP_ORDERS), ORDER_COLUMNS).get("", _zeros(ORDER_COLUMNS)),
-            _sums(self._rows(sql.SHOP_VISITS), VISIT_COLUMNS).get("", _zeros(VISIT_COLUMNS)),
-            _waits(self._rows(sql.SHOP_WAITS)).get("", _NO_WAITS),
+            _sums(self._rows(sums.SHOP_SHOPPERS), SHOPPER_COLUMNS).get("", _zeros(SHOPPER_COLUMNS)),
+            _sums(self._rows(sums.SHOP_ORDERS), ORDER_COLUMNS).get("", _zeros(ORDER_COLUMNS)),
+            _sums(self._rows(sums.SHOP_VISITS), VISIT_COLUMNS).get("", _zeros(VISIT_COLUMNS)),
+            _waits(self._rows(sums.SHOP_WAITS)).get("", _NO_WAITS),
         )
 
     def left_out(self) -> LeftOut:
         """What counts for nothing, and why."""
-        return LeftOut(*self._rows(sql.LEFT_OUT)[0])
+        return LeftOut(*self._rows(sums.LEFT_OUT)[0])
 
     def _rows(self, statement: str, grouped: bool = False) -> list[tuple[Any, ...]]:
         filled = statement.replace("{name}", "n.name" if grouped else "''")
         filled = filled.replace("{named}", "JOIN label n ON n.row = s.label" if grouped else "")
-        filled = filled.replace("{bucket}", sql.SPREAD if self._spread else "code")
+        filled = filled.replace("{bucket}", sums.SPREAD if self._spread else "code")
         return self._cursor.execute(filled, _named(filled, self._values)).fetchall()
 
 

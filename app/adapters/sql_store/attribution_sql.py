@@ -1,17 +1,9 @@
-"""The statements of attribution: temporary tables, one step each, and the sums read from them.
-
-`{name}` is a group's name (or ''), `{named}` the join that it needs, `{bucket}` the bucket of a shopper's code, `{key}`
-and the like a column; nothing else is ever put into a statement, values are bound. Rows of every sum are (name,
-bucket, a number per column of app.domain.figures).
-"""
+"""The temporary tables of attribution, one step each. Only names of columns are ever put in; values are bound."""
 
 from __future__ import annotations
 
-from app.domain.figures import NO_PROMPT, NO_SLATE, Grouping
+from app.domain.figures import NO_PROMPT, Grouping
 from app.domain.money import MAX_MINOR
-
-SPREAD = "((code * 2654435761 % 4294967296) >> 8) % :buckets"
-"""Multiplicative hashing (Knuth 6.4): neighbouring codes end far apart."""
 
 _NAMES: dict[Grouping | None, str] = {
     None: "''",
@@ -20,14 +12,6 @@ _NAMES: dict[Grouping | None, str] = {
     "prompt": f"coalesce(s.prompt_version, '{NO_PROMPT}')",
     "day": "date(s.served_at, 'unixepoch')",
 }
-_COST_NAMES: dict[Grouping | None, str] = {
-    None: "''",
-    "placement": "c.placement",
-    "strategy": f"coalesce(n.name, '{NO_SLATE}')",
-    "prompt": "c.prompt_id",
-    "day": "date(coalesce(s.served_at, c.at), 'unixepoch')",
-}
-
 _AMOUNT = (
     f"CASE WHEN e.price_minor * coalesce(e.quantity, 1.0) BETWEEN 0 AND {MAX_MINOR} "
     "THEN CAST(round(e.price_minor * coalesce(e.quantity, 1.0)) AS INTEGER) END"
@@ -35,6 +19,8 @@ _AMOUNT = (
 """Of one line; NULL where there is no price, or an absurd one."""
 
 _EVENT_SHOPPER = "coalesce(e.user_id, e.anonymous_id, e.session_id)"
+_BUYER = "coalesce(e.user_id, e.anonymous_id, e.session_id, char(0) || coalesce(e.transaction_id, e.row))"
+"""An order of nobody known is somebody's all the same: a shopper of its own."""
 
 # The grouping reads an index and no rows; who it was is what the session's last event says: a log-in comes late.
 _VISIT = f"""
@@ -103,7 +89,8 @@ _LINE = f"""
 CREATE TEMP TABLE line AS
 SELECT min(e.row) AS event, e.kind AS kind, e.timestamp AS at, e.product_id AS product_id, e.transaction_id AS order_id,
     sum({_AMOUNT}) AS amount, sum(coalesce(e.quantity, 1.0)) AS quantity, e.user_id AS user_id,
-    e.anonymous_id AS anonymous_id, e.session_id AS session_id, {_EVENT_SHOPPER} AS shopper, 0 AS net
+    e.anonymous_id AS anonymous_id, e.session_id AS session_id,
+    {_BUYER} AS shopper, 0 AS net
 FROM events e
 WHERE e.kind IN ('purchase', 'add_to_cart') AND e.timestamp >= :since - :skew
 GROUP BY CASE WHEN e.kind = 'purchase' AND e.transaction_id IS NOT NULL THEN 0 ELSE e.row END, e.transaction_id,
@@ -177,7 +164,8 @@ SELECT slate, sum(shown) AS impressions, sum(shown AND clicked) AS clicked_impre
     min(bought_at) AS bought_at, max(event) AS event
 FROM (
     SELECT slate, place, max(what = 'impression') AS shown, max(what = 'click') AS clicked,
-        max(what = 'cart') AS carted, sum(what = 'bought') AS lines, sum(net) AS net, min(CASE WHEN what = 'impression' THEN at END) AS shown_at,
+        max(what = 'cart') AS carted, sum(what = 'bought') AS lines, sum(net) AS net,
+        min(CASE WHEN what = 'impression' THEN at END) AS shown_at,
         min(CASE WHEN what = 'bought' THEN at END) AS bought_at, max(event) AS event
     FROM (
         SELECT t.slate AS slate, t.place AS place, t.kind AS what, t.at AS at, 0 AS net,
@@ -311,96 +299,3 @@ def preparation() -> list[str]:
         "CREATE INDEX temp.shop_order_by_id ON shop_order (order_id)",
         _CHECKED_OUT,
     ]
-
-
-SLATES = """
-SELECT name, {bucket} AS bucket, count(*), sum(shown > 0), sum(served), sum(shown), sum(impressions),
-    sum(clicked_impressions), sum(clicks), sum(clicked_slates), sum(carts), sum(carted_clicks), sum(purchases),
-    sum(bought_clicks), sum(bought_slates), sum(net), sum(shown_net)
-FROM (
-    SELECT {name} AS name, code, sum(served) AS served, sum(shown) AS shown, sum(impressions) AS impressions,
-        sum(clicked_impressions) AS clicked_impressions, sum(clicks) AS clicks, sum(clicked_slates) AS clicked_slates,
-        sum(carts) AS carts, sum(carted_clicks) AS carted_clicks, sum(purchases) AS purchases,
-        sum(bought_clicks) AS bought_clicks, sum(bought_slates) AS bought_slates, sum(net) AS net,
-        sum(shown_net) AS shown_net
-    FROM shopper_sum s {named} GROUP BY 1, 2
-) GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-GROUP_ORDERS = """
-SELECT name, {bucket} AS bucket, count(*), total(net) FROM (
-    SELECT {name} AS name, min(s.code) AS code, o.net AS net
-    FROM credit c JOIN slate s ON s.row = c.slate {named} JOIN shop_order o ON o.order_id = c.order_id
-    WHERE s.inside AND c.kind = 'purchase' GROUP BY 1, c.order_id
-) GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-_VISIT_SUMS = """
-    count(*), sum(ended - began <= :longest_visit),
-    total(CASE WHEN ended - began <= :longest_visit THEN ended - began END), sum(carts > 0),
-    sum(carts > 0 AND purchases = 0 AND session_id NOT IN (SELECT session_id FROM checked_out)), sum(purchases > 0)
-"""
-
-GROUP_VISITS = f"""
-SELECT name, {{bucket}} AS bucket, {_VISIT_SUMS} FROM (
-    SELECT DISTINCT {{name}} AS name, session_id, code, began, ended, carts, purchases FROM shown_visit s {{named}}
-) GROUP BY 1, 2 ORDER BY 1, 2
-"""
-
-GROUP_WAITS = """
-SELECT {name}, {bucket}, max(0.0, o.bought_at - coalesce(o.shown_at, s.served_at))
-FROM outcome o JOIN slate s ON s.row = o.slate {named}
-WHERE s.inside AND o.bought_at IS NOT NULL ORDER BY 1, 2, 3
-"""
-
-
-def costs(grouping: Grouping | None) -> str:
-    """Model calls per group: those of the period's slates, and those of no slate that were made in the period."""
-    return f"""
-    SELECT {_COST_NAMES[grouping]} AS name, count(*), total(c.cost_usd), sum(c.charged_nano) / 1e9,
-        sum(c.cost_usd IS NULL)
-    FROM model_calls c LEFT JOIN slate s ON s.id = c.request_id LEFT JOIN label n ON n.row = s.label
-    WHERE coalesce(s.served_at, c.at) >= :since AND coalesce(s.served_at, c.at) < :until
-    GROUP BY 1 ORDER BY 1
-    """
-
-
-SHOP_SHOPPERS = """
-SELECT '', {bucket} AS bucket, count(*), sum(net) FROM (
-    SELECT h.code AS code, total(net) AS net FROM (
-        SELECT shopper, 0 AS net FROM visit WHERE events <= :most_events
-        UNION ALL
-        SELECT shopper, 0 FROM loose
-        UNION ALL
-        SELECT shopper, net FROM line WHERE kind = 'purchase' AND at >= :since AND at < :until
-    ) a JOIN shopper h ON h.key = a.shopper GROUP BY 1
-) GROUP BY 2 ORDER BY 2
-"""
-
-SHOP_ORDERS = """
-SELECT '', {bucket} AS bucket, count(*), total(o.net) FROM shop_order o JOIN shopper h ON h.key = o.shopper
-WHERE o.at >= :since AND o.at < :until GROUP BY 2 ORDER BY 2
-"""
-
-SHOP_VISITS = f"""
-SELECT '', {{bucket}} AS bucket, {_VISIT_SUMS} FROM visit v JOIN shopper h ON h.key = v.shopper
-WHERE v.events <= :most_events GROUP BY 2 ORDER BY 2
-"""
-
-SHOP_WAITS = """
-SELECT '', {bucket}, max(0.0, f.at - f.began) FROM first f JOIN shopper h ON h.key = f.shopper
-WHERE NOT f.again ORDER BY 2, 3
-"""
-
-LEFT_OUT = """
-SELECT
-    (SELECT count(*) FROM seen WHERE place IS NULL AND at >= :since AND at < :until),
-    (SELECT count(*) FROM seen WHERE place = 0 AND at >= :since AND at < :until),
-    (SELECT count(*) FROM robot),
-    (SELECT count(*) FROM visit WHERE events <= :most_events AND ended - began > :longest_visit),
-    (SELECT CAST(total(clicks - clicked_impressions) AS INTEGER) FROM shopper_sum),
-    (SELECT count(*) FROM line WHERE kind = 'purchase' AND amount IS NULL AND at >= :since AND at < :until),
-    (SELECT count(*) FROM line WHERE kind = 'purchase' AND order_id IS NULL AND at >= :since AND at < :until),
-    (SELECT coalesce(sum(events), 0) FROM refund r WHERE NOT EXISTS (
-        SELECT 1 FROM line l WHERE l.order_id = r.order_id AND l.product_id = r.product_id AND l.kind = 'purchase'))
-"""

@@ -82,7 +82,8 @@ class Reference:
         self.named = [
             (order, event)
             for order, event in enumerate(self.events)
-            if event.recommendation_id in self.slates
+            if event.timestamp >= period.since - rule.window_s - rule.skew_s
+            and event.recommendation_id in self.slates
             and event.session_id not in self.robots
             and any(event.product_id == item.product_id for item in self.slates[event.recommendation_id].items)
         ]
@@ -91,6 +92,9 @@ class Reference:
 
     def _inside(self, at: float) -> bool:
         return self.period.since <= at < (float("inf") if self.period.until is None else self.period.until)
+
+    def _read(self, event: Interaction) -> bool:
+        return event.timestamp >= self.period.since - self.rule.skew_s
 
     def _robots(self) -> set[str | None]:
         count: dict[str, int] = defaultdict(int)
@@ -102,7 +106,7 @@ class Reference:
     def _lines(self) -> list[Line]:
         lines: dict[object, Line] = {}
         for order, event in enumerate(self.events):
-            if event.kind not in (EventKind.PURCHASE, EventKind.ADD_TO_CART):
+            if event.kind not in (EventKind.PURCHASE, EventKind.ADD_TO_CART) or not self._read(event):
                 continue
             known = event.kind is EventKind.PURCHASE and event.transaction_id is not None
             key = (event.transaction_id, event.product_id) if known else order
@@ -123,7 +127,7 @@ class Reference:
             return 0
         back, pieces = 0, 0.0
         for event in self.events:
-            if event.kind is not EventKind.REFUND or event.product_id != line.event.product_id:
+            if event.kind is not EventKind.REFUND or not self._read(event) or event.product_id != line.event.product_id:
                 continue
             if event.transaction_id != line.event.transaction_id:
                 continue
@@ -269,12 +273,12 @@ class Reference:
         """The whole shop in the period."""
         found = Found()
         inside = [e for e in self.events if self._inside(e.timestamp)]
-        people = {self._of_session(e) for e in inside if e.session_id not in self.robots or e.session_id is None}
+        people: set[object] = {self._of_session(e) for e in inside if e.session_id not in self.robots}
         lines = [ln for ln in self.lines if ln.event.kind is EventKind.PURCHASE]
         now = [ln for ln in lines if self._inside(ln.event.timestamp)]
-        people |= {shopper_of(ln.event) for ln in now}
+        people |= {shopper_of(ln.event) or ("order", ln.event.transaction_id or ln.order) for ln in now}
         found.sums["shop_shoppers"] = len(people - {None})
-        found.sums["shop_revenue_minor"] = sum(ln.net for ln in now if shopper_of(ln.event) is not None)
+        found.sums["shop_revenue_minor"] = sum(ln.net for ln in now)
         first_at: dict[str, float] = {}
         nets: dict[str, int] = defaultdict(int)
         for ln in lines:

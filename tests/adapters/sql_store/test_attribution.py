@@ -335,19 +335,19 @@ def made_at_random(shop: Shop, seed: int) -> None:
     """A few dozen events of a few shoppers around a dozen slates, with every id missing now and then."""
     dice = random.Random(seed)
     products = "abcd"
-    for n in range(dice.randrange(0, 14)):
+    for n in range(0 if seed % 10 == 9 else dice.randint(3, 14)):
         chosen = dice.sample(products, dice.randint(1, 3))
         shop.slate(
             f"r{n}",
             " ".join(chosen),
-            at=T + dice.uniform(-9, 9) * DAY,
+            at=T + dice.choice([dice.uniform(-9, 9) * DAY, dice.uniform(-500, 500)]),
             key=dice.choice(["u1", "u2", "v1", "s1", None]),
             placement=dice.choice(["home", "cart"]),
             strategy=dice.choice(["llm", "baseline"]),
             prompt_version=dice.choice([None, "rerank/v1"]),
         )
     kinds = ["impression"] * 6 + ["click"] * 5 + ["add_to_cart"] * 3 + ["purchase"] * 5 + ["refund"] * 2 + ["view"]
-    for _ in range(dice.randrange(0, 60)):
+    for _ in range(0 if seed % 10 == 8 else dice.randint(20, 90)):
         kind = dice.choice(kinds)
         ids = {
             "user_id": dice.choice(["u1", "u2", None]),
@@ -358,7 +358,7 @@ def made_at_random(shop: Shop, seed: int) -> None:
         shop.event(
             kind,
             dice.choice(products),
-            dice.choice([dice.uniform(-9, 16) * DAY, dice.uniform(-600, 900)]),
+            dice.choice([dice.uniform(-9, 16) * DAY, dice.uniform(0, 2) * DAY, dice.uniform(-600, 900)]),
             recommendation_id=dice.choice([f"r{dice.randrange(14)}", None, "gone"]) if kind != "refund" else None,
             price_minor=dice.choice([None, 100, 333, 1999]) if orders else None,
             quantity=dice.choice([None, 1.0, 2.0, 0.5]) if orders else None,
@@ -377,12 +377,12 @@ def in_all(sums: Sums, column: str) -> float:
     return float(sums[column].sum())
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(10))
 def test_shops_made_at_random_give_what_the_reference_gives(new_shop: Callable[[], Shop], part: int) -> None:
     """Every sum of every grouping, the whole shop, and periods that cut through the middle."""
     periods: Sequence[Period] = (Period(T - 10 * DAY), Period(T - 3 * DAY, T + 4 * DAY))
     credited = 0
-    for seed in range(part * 15, part * 15 + 15):
+    for seed in range(part * 6, part * 6 + 6):
         shop = new_shop()
         made_at_random(shop, seed)
         period, grouping = periods[seed % 2], GROUPINGS[seed % 4]
@@ -402,4 +402,4 @@ def test_shops_made_at_random_give_what_the_reference_gives(new_shop: Callable[[
         for name, value in {**tally.shop.orders, **tally.shop.visits}.items():
             assert float(value.sum()) == pytest.approx(expected.sums[name]), (seed, name)
         assert sorted(tally.shop.waits.seconds.tolist()) == pytest.approx(expected.waits), seed
-    assert credited > 20  # the shops do exercise it
+    assert credited >= 3  # the shops do exercise it
