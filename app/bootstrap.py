@@ -24,7 +24,6 @@ from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import check_references, load_rules
 from app.adapters.secret_file import installation_secret
 from app.adapters.shelf_keeper import ShelfKeeper
-from app.adapters.sql_store.attribution import SqlAttribution
 from app.adapters.sql_store.event_writer import EventWriter
 from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
@@ -34,7 +33,6 @@ from app.assistant import ShoppingAssistant
 from app.chat.shop import Shop
 from app.domain.catalog import Snapshot
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
-from app.domain.figures import AttributionRule
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.finder import Finder
@@ -44,7 +42,8 @@ from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
 from app.prompts import Prompt, load_prompt
-from app.report import ReportDesk, ReportParts
+from app.report import ReportDesk
+from app.reporting import Reporting
 from app.rerank import RerankStage
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
@@ -90,21 +89,6 @@ class ModelParts:
         self.writer.shutdown(wait=True)
         self.cache.close()
         self.ledger.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Reporting:
-    """What business reports are wired from."""
-
-    attribution: SqlAttribution
-    parts: ReportParts
-    thread: ThreadPoolExecutor
-    desk: ReportDesk
-
-    def close(self) -> None:
-        """Waits for a report under way, drops those that wait."""
-        self.thread.shutdown(wait=True, cancel_futures=True)
-        self.attribution.close()
 
 
 @dataclass(slots=True)
@@ -259,7 +243,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         trends=trends,
         shelves=shelves,
         assistant=open_assistant(settings, parts, shelves, store),
-        reporting=open_reporting(settings, clock.now),
+        reporting=Reporting.open(settings, clock.now),
     )
 
 
@@ -276,15 +260,6 @@ def open_assistant(
         consent_default=consent_of(settings.consent_default),
     )
     return ShoppingAssistant(shop=shop, memory=store, hand_off=settings.chat_hand_off or None)
-
-
-def open_reporting(settings: Settings, now: Callable[[], float]) -> Reporting:
-    """Business reports from the database of the settings, which a store has opened before; reads nothing yet."""
-    attribution = SqlAttribution.open(settings.sqlalchemy_url)
-    rule = AttributionRule(window_s=settings.attribution_window_days * 86_400.0)
-    parts = ReportParts(attribution, rule, settings.currency, now)
-    thread = ThreadPoolExecutor(1, thread_name_prefix="report")
-    return Reporting(attribution, parts, thread, ReportDesk(parts, thread))
 
 
 def open_model(settings: Settings) -> ModelParts:

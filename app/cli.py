@@ -206,17 +206,18 @@ def report(
 
     from app.adapters.clock import AsOfClock
     from app.api.report_answers import report_answer
-    from app.bootstrap import open_reporting, open_store
+    from app.bootstrap import open_store
     from app.domain.figures import Grouping
     from app.report import business_report, period_of
     from app.report_table import heading, report_table, shop_table
+    from app.reporting import Reporting
 
     chosen: Grouping | None = next((name for name in get_args(Grouping) if name == group_by), None)
     if group_by is not None and chosen is None:
         raise typer.BadParameter(f"one of {', '.join(get_args(Grouping))}", param_hint="--group-by")
     settings = read_settings()
     store = open_store(settings)
-    reporting = open_reporting(settings, AsOfClock(settings.as_of, store.last_event_at).now)
+    reporting = Reporting.open(settings, AsOfClock(settings.as_of, store.last_event_at).now)
     try:
         made = business_report(reporting.parts, period_of(since, until, reporting.parts.now()), chosen)
     finally:
