@@ -69,6 +69,7 @@ check: lint types imports test  ## everything that must hold before a commit
 bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.bench
 	$(BIN)/python -m evals.load.model_bench
+	$(BIN)/python -m evals.load.events_bench
 
 # Where the real data lie; what is not there is left out. The demo shop is always measured.
 QUALITY_DATA ?= ../shared/data

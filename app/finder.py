@@ -109,6 +109,9 @@ class Finder:
             served.rules.rules.scoring.signal_map(),
             now=now,
             half_life_scale=1.0 if model is None else model.half_life_scale,
+            codes=served.rules.codes,
+            session_id=query.session_id,
+            session=served.rules.rules.scoring.session_weight(),
         )
 
     def records(self, served: Served, product_ids: Sequence[str]) -> Mapping[str, Product]:

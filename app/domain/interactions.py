@@ -107,9 +107,15 @@ class History:
     kind: NDArray[np.int8]  # code into KINDS
     timestamp: NDArray[np.float64]  # epoch seconds, UTC
     order: NDArray[np.int32]  # code of the transaction, -1 where unknown
+    value: NDArray[np.float32] | None = None  # stars of ratings and reviews, NaN where not stated; None: nowhere stated
 
     def __len__(self) -> int:
         return len(self.product)
+
+    def of(self, chosen: NDArray[np.bool_] | slice) -> History:
+        """The chosen interactions."""
+        value = None if self.value is None else self.value[chosen]
+        return History(self.product[chosen], self.kind[chosen], self.timestamp[chosen], self.order[chosen], value)
 
 
 NO_HISTORY = History(
@@ -133,6 +139,7 @@ class InteractionLog:
     timestamp: NDArray[np.float64]  # epoch seconds, UTC
     quantity: NDArray[np.float32]  # 1 where unknown
     order: NDArray[np.int32]  # code of the transaction, -1 where unknown
+    value: NDArray[np.float32] | None = None  # stars of ratings and reviews, NaN where not stated; None: nowhere stated
 
     def __len__(self) -> int:
         return len(self.product)

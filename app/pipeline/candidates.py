@@ -7,13 +7,12 @@ et al. 2009), and every product of the pool gets a user match from the baseline'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import BoolArray, IntArray
-from app.domain.interactions import History
 from app.domain.ranking import history_bucket
 from app.pipeline.profile import Profile
 from app.pipeline.seller_text import folded_words
@@ -65,7 +64,7 @@ def personal_scores(shelf: Shelf, profile: Profile, now: float) -> FloatScores:
         history = profile.history
         columns = shelf.column_of_row[history.product]
         known = columns >= 0
-        kept = History(columns[known], history.kind[known], history.timestamp[known], history.order[known])
+        kept = replace(history.of(known), product=columns[known])
         return shelf.scores_by_row(shelf.model.ranked(kept, now))
     return _blended(shelf, profile.rows, profile.weights, history_bucket(profile.interactions))
 

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from app.domain.catalog import IntArray, Snapshot
 from app.domain.interactions import KINDS, NO_HISTORY, EventKind, History, Interaction, Preferences, Shopper, Signal
-from app.pipeline.decay import decayed_weights
+from app.pipeline.catalogue_codes import CatalogueCodes
+from app.pipeline.decay import SessionWeight, decayed_weights
 from app.pipeline.evidence_facts import Affinity
+from app.pipeline.statements import overridden
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
+NO_SESSION_WEIGHT = SessionWeight(boost=0.0, half_life_s=1.0)
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
 _NO_WEIGHTS: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
@@ -44,20 +47,23 @@ def build_profile(
     *,
     now: float,
     half_life_scale: float = 1.0,
+    codes: CatalogueCodes | None = None,
+    session_id: str | None = None,
+    session: SessionWeight = NO_SESSION_WEIGHT,
 ) -> Profile:
     """The profile that consent allows; an empty one under consent `none`.
 
-    Args:    interactions: only those that consent lets in (see `allowed_ids`), in any order; ones stamped after `now`
-             are left out, so that a fixed AS_OF never sees the future.
+    Of several ratings of one product the newest counts. What is said in the session under way counts more, the more the
+    fresher it is. What the shopper stated overrides what was done before it (see `statements`).
+
+    Args:    interactions: only those that consent lets in (see `allowed_ids`), in any order, of one instant the later
+             arrived first; ones stamped after `now` are left out, so that a fixed AS_OF never sees the future.
              signals, half_life_scale: see `decayed_weights`; the scale is the one the baseline was trained with.
+             codes: of the snapshot; made where they are needed and not given. session_id: of the visit under way.
     """
     if shopper.consent.personalization == "none":
         return Profile()
-    seen = [
-        (i, snapshot.row_of[i.product_id])
-        for i in interactions
-        if i.product_id is not None and i.timestamp <= now and i.product_id in snapshot.row_of
-    ]
+    seen = _seen(interactions, snapshot, now)
     preferences = shopper.preferences
     stated = preferences != Preferences(updated_at=preferences.updated_at)
     if not seen:
@@ -66,7 +72,13 @@ def build_profile(
     rows = np.fromiter((row for _, row in seen), dtype=np.int32, count=len(seen))
     kinds = np.fromiter((_CODE[i.kind] for i, _ in seen), dtype=np.int8, count=len(seen))
     times = np.fromiter((i.timestamp for i, _ in seen), dtype=np.float64, count=len(seen))
-    weights = decayed_weights(kinds, times, now, signals, half_life_scale)
+    values = np.fromiter((np.nan if i.value is None else i.value for i, _ in seen), dtype=np.float32, count=len(seen))
+    weights = decayed_weights(kinds, times, now, signals, half_life_scale, values)
+    if session_id is not None and session.boost:
+        here = np.fromiter((i.session_id == session_id for i, _ in seen), dtype=np.bool_, count=len(seen))
+        weights = weights * session.factors(here, now - times)
+    dropped, share = overridden(preferences, rows, times, snapshot=snapshot, codes=codes, now=now)
+    weights = np.where(dropped, np.float32(0.0), weights * share)
 
     unique, inverse = np.unique(rows, return_inverse=True)
     total = np.zeros(len(unique), dtype=np.float32)
@@ -86,7 +98,7 @@ def build_profile(
         weights=total[order],
         strongest={row: kind for row, (_, kind) in strongest.items()},
         interactions=len(speaking),
-        history=_history(seen, rows, kinds, times),
+        history=_history(seen, rows, kinds, times, values).of(~dropped),
         owned=_owned(seen),
         dismissed=_dismissed(seen),
         categories=_affinities(speaking, snapshot.category, snapshot.categories),
@@ -111,11 +123,25 @@ def allowed_ids(
             return shopper.user_id, anonymous_id, session_id
 
 
+def _seen(interactions: Sequence[Interaction], snapshot: Snapshot, now: float) -> list[tuple[Interaction, int]]:
+    """What happened to products of the snapshot up to now, with their rows; oldest first, of one instant as it came."""
+    seen = [
+        (i, snapshot.row_of[i.product_id])
+        for i in interactions
+        if i.product_id is not None and i.timestamp <= now and i.product_id in snapshot.row_of
+    ]
+    seen.reverse()
+    seen.sort(key=lambda pair: pair[0].timestamp)
+    newest = {row: n for n, (i, row) in enumerate(seen) if i.kind is EventKind.RATING}
+    return [pair for n, pair in enumerate(seen) if pair[0].kind is not EventKind.RATING or newest[pair[1]] == n]
+
+
 def _history(
     seen: Sequence[tuple[Interaction, int]],
     rows: IntArray,
     kinds: NDArray[np.int8],
     times: NDArray[np.float64],
+    values: NDArray[np.float32],
 ) -> History:
     codes: dict[str, int] = {}
     orders = np.fromiter(
@@ -123,14 +149,13 @@ def _history(
         dtype=np.int32,
         count=len(seen),
     )
-    by_time = np.argsort(times, kind="stable")
-    return History(rows[by_time], kinds[by_time], times[by_time], orders[by_time])
+    return History(rows, kinds, times, orders, values)
 
 
 def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
     """Rows bought and not given back since, with the time of the last purchase."""
     owned: dict[int, float] = {}
-    for interaction, row in sorted(seen, key=lambda pair: pair[0].timestamp):
+    for interaction, row in seen:
         if interaction.kind is EventKind.PURCHASE:
             owned[row] = interaction.timestamp
         elif interaction.kind is EventKind.REFUND:
@@ -141,7 +166,7 @@ def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
 def _dismissed(seen: Sequence[tuple[Interaction, int]]) -> IntArray:
     """Rows that the shopper dismissed or gave back, and has not bought, saved or put into the cart since."""
     dismissed: set[int] = set()
-    for interaction, row in sorted(seen, key=lambda pair: pair[0].timestamp):
+    for interaction, row in seen:
         if interaction.kind in {EventKind.DISMISS, EventKind.REFUND}:
             dismissed.add(row)
         elif interaction.kind in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST}:

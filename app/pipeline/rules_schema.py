@@ -17,6 +17,7 @@ from pydantic.alias_generators import to_camel
 from app.domain.catalog import category_key
 from app.domain.interactions import EventKind, Signal
 from app.domain.ranking import Placement, PublicReason
+from app.pipeline.decay import SessionWeight
 
 WhenUnknown = Literal["allow", "exclude"]
 CapBy = Literal["brand", "category", "topCategory"]
@@ -295,6 +296,13 @@ class SignalWeights(_Strict):
     impression: SignalWeight | None = None
 
 
+class SessionRules(_Strict):
+    """How much more counts what is done in the visit under way, and after how many minutes half of that is over."""
+
+    boost: Annotated[float, Field(ge=0, le=100)] = 1.0
+    half_life_minutes: Annotated[float, Field(gt=0, le=1440)] = 30.0
+
+
 class ScoringRules(_Strict):
     """rules/scoring.yaml: how candidates are ordered before a model sees them, and what an interaction says."""
 
@@ -302,6 +310,11 @@ class ScoringRules(_Strict):
     mode: Mode = "relevance"
     weights: FactorWeights = FactorWeights()
     signals: SignalWeights
+    session: SessionRules = SessionRules()
+
+    def session_weight(self) -> SessionWeight:
+        """For pipeline/profile."""
+        return SessionWeight(self.session.boost, self.session.half_life_minutes * 60.0)
 
     def signal_map(self) -> Mapping[EventKind, Signal]:
         """Kind → signal, for pipeline/decay; kinds that the file leaves out are left out."""

@@ -73,6 +73,8 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {name} | {seconds[0]} | {embedded} | {seconds[1]} | {seconds[2]} |"
     if "model" in measured:
         yield from _model(measured["model"])
+    if "events" in measured:
+        yield from _events(measured["events"])
     for key, name in _known(measured):
         for part, why in measured[key]["degraded"].items():
             yield f"\n{name} ran degraded: {part}: {why}"
@@ -114,7 +116,28 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
     yield "| share | " + " | ".join(f"{share:.2f}" for share in model["kept_by_deadline"].values()) + " |"
 
 
+def _events(events: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "## Events over HTTP"
+    yield ""
+    yield (
+        "`python -m evals.load.events_bench`: one worker on a copy of the demo shop, a client on the same cores, every "
+        "event on the disk before its answer. Milliseconds are from when a request was due."
+    )
+    yield ""
+    yield "| measured | figure | asked for |"
+    yield "|---|---|---|"
+    yield f"| events a second, batches of 50, 8 at a time | {events['events_per_s']:,.0f} | ≥ 2,000 |"
+    for name, key in (
+        (f"answer to a batch of 50 at {events['paced_events_per_s']:,.0f} events a second", "batch_ms"),
+        ("answer to a single event, 50 a second", "single_ms"),
+    ):
+        figures = ", ".join(f"{p} {events[key][p]:.1f} ms" for p in ("p50", "p95", "p99"))
+        yield f"| {name} | {figures} | - |"
+    yield f"| accepted events that the database lacks, of {events['accepted']:,} | {events['missing']} | 0 |"
+
+
 def _known(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in measured:
-        if key not in ("machine", "model"):
+        if key not in ("machine", "model", "events"):
             yield key, NAMES.get(key, key)

@@ -136,9 +136,8 @@ def _as_served(model: BlendedBaseline, product_ids: tuple[str, ...]) -> Callable
 
     def score(history: History, now: float) -> NDArray[np.float32]:
         usable = known[history.product]
-        own = History(
-            column_of[history.product[usable]], history.kind[usable], history.timestamp[usable], history.order[usable]
-        )
+        kept = history.of(usable)
+        own = replace(kept, product=column_of[kept.product])
         result = np.zeros(len(product_ids), dtype=np.float32)
         result[known] = model.ranked(own, now)[column_of[known]]
         return result

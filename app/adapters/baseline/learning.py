@@ -295,4 +295,4 @@ def _fewer(part: Slice, seed: int) -> Slice:
 
 def _last(history: History, n: int) -> History:
     kept = slice(len(history) - min(n, len(history)), len(history))
-    return History(history.product[kept], history.kind[kept], history.timestamp[kept], history.order[kept])
+    return history.of(kept)

@@ -36,6 +36,7 @@ def rows_between(log: InteractionLog, start: float, end: float) -> InteractionLo
         timestamp=log.timestamp[part],
         quantity=log.quantity[part],
         order=log.order[part],
+        value=None if log.value is None else log.value[part],
     )
 
 
@@ -53,7 +54,7 @@ def confidence_matrix(
              (-1) are not in it.
     """
     shape = (log.n_actors, len(log.product_ids))
-    weight = decayed_weights(log.kind, log.timestamp, now, signals, half_life_scale)
+    weight = decayed_weights(log.kind, log.timestamp, now, signals, half_life_scale, log.value)
     used = (log.actor >= 0) & (weight != 0)
     matrix = sp.csr_matrix((weight[used].astype(np.float64), (log.actor[used], log.product[used])), shape=shape)
     matrix.sum_duplicates()
@@ -81,7 +82,7 @@ def histories(
 ) -> Histories:
     """The histories of all actors at `now`; arguments as for `confidence_matrix`."""
     matrix = confidence_matrix(log, now, signals, half_life_scale, max_products_per_actor)
-    weight = decayed_weights(log.kind, log.timestamp, now, signals, half_life_scale)
+    weight = decayed_weights(log.kind, log.timestamp, now, signals, half_life_scale, log.value)
     speaks = np.flatnonzero((log.actor >= 0) & (weight > 0))
     # A pair whose negatives outweigh its positives is not in the matrix, and its interactions don't count.
     n = max(matrix.shape[1], 1)

@@ -27,7 +27,8 @@ class Pasts:
         start, end = int(self._ends[actor]), int(self._ends[actor + 1])
         rows = self._by_actor[max(start, end - newest) : end]
         log = self._log
-        return History(log.product[rows], log.kind[rows], log.timestamp[rows], log.order[rows])
+        value = None if log.value is None else log.value[rows]
+        return History(log.product[rows], log.kind[rows], log.timestamp[rows], log.order[rows], value)
 
 
 def folded(
@@ -38,7 +39,7 @@ def folded(
     Returns: unique ascending columns, shape (h,); their weights, positive, shape (h,); and the number of interactions
              that speak for one of these products.
     """
-    weight = decayed_weights(history.kind, history.timestamp, now, signals, half_life_scale)
+    weight = decayed_weights(history.kind, history.timestamp, now, signals, half_life_scale, history.value)
     columns, inverse = np.unique(history.product, return_inverse=True)
     total = np.bincount(inverse, weights=weight, minlength=len(columns))
     positive = total > 0

@@ -7,8 +7,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.adapters.baseline.matrix import Signals, rows_between, strongest
-from app.domain.interactions import KINDS, InteractionLog
-from app.pipeline.decay import DAY_S
+from app.domain.interactions import InteractionLog
+from app.pipeline.decay import DAY_S, undecayed_weights
 
 TREND_DAYS = 7.0
 TREND_BEFORE_DAYS = 28.0
@@ -23,15 +23,12 @@ def _actor_strength(log: InteractionLog, fade: NDArray[np.float64], signals: Sig
 
     One buyer of a thousand pieces in fifty orders counts as one strong interaction at most.
     """
-    weight = np.zeros(len(KINDS))
-    for code, kind in enumerate(KINDS):
-        if kind in signals:
-            weight[code] = signals[kind].weight / strongest(signals)
+    weight = undecayed_weights(log.kind, log.value, signals) / strongest(signals)
     actor = log.actor.astype(np.int64)
     untied = np.flatnonzero(actor < 0)
     actor[untied] = log.n_actors + np.arange(len(untied))
     matrix = sp.csc_matrix(
-        (weight[log.kind] * fade, (actor, log.product)),
+        (weight * fade, (actor, log.product)),
         shape=(log.n_actors + len(untied), len(log.product_ids)),
     )
     matrix.sum_duplicates()

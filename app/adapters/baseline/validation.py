@@ -14,7 +14,7 @@ from app.adapters.baseline.ndcg import K, ndcg_of_top, top_columns
 from app.adapters.baseline.pasts import Pasts
 from app.domain.catalog import FloatArray, IntArray
 from app.domain.interactions import KINDS, EventKind, History, InteractionLog
-from app.pipeline.decay import DAY_S
+from app.pipeline.decay import DAY_S, undecayed_weights
 from app.ports import Progress
 
 SHARES = (1 / 7, 0.2, 0.3, 0.4)
@@ -62,17 +62,17 @@ def make_slice(
     """The slice from start to end; strong signals are add_to_cart or stronger, or any positive one when too few."""
     before, after = rows_between(log, -np.inf, start), rows_between(log, start, end)
     cart = signals.get(EventKind.ADD_TO_CART)
-    weight = np.array([signals[kind].weight if kind in signals else 0.0 for kind in KINDS])
+    weight = undecayed_weights(after.kind, after.value, signals)
     known = np.zeros(len(log.product_ids), dtype=np.bool_)
-    known[before.product[weight[before.kind] > 0]] = True
+    known[before.product[undecayed_weights(before.kind, before.value, signals) > 0]] = True
     owned = _pairs(before, before.kind == KINDS.index(EventKind.PURCHASE))
     usable = (after.actor >= 0) & known[after.product]
     threshold = cart.weight if cart is not None and cart.weight > 0 else 0.0
     strong = True
-    anything = _pairs(after, usable & (weight[after.kind] > 0) & (weight[after.kind] >= threshold))
+    anything = _pairs(after, usable & (weight > 0) & (weight >= threshold))
     if threshold > 0 and (np.diff(anything.indptr) > 0).sum() < ENOUGH_ACTORS // 2:
         strong = False
-        anything = _pairs(after, usable & (weight[after.kind] > 0))
+        anything = _pairs(after, usable & (weight > 0))
     novel = (anything > anything.multiply(owned)).tocsr()
     actors = np.flatnonzero(np.diff(anything.indptr))
     if len(actors) > most:

@@ -132,7 +132,7 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
     actors = _Actors({**levels, **default_levels({None, *unstated})}, linked)
     orders: dict[str, int] = {}
     parts: list[tuple[NDArray[Any], ...]] = []
-    for users, sessions, anonymous, products, kinds, times, quantities, transactions in _chunks(cursor):
+    for users, sessions, anonymous, products, kinds, times, quantities, transactions, values in _chunks(cursor):
         parts.append(
             (
                 np.asarray(actors.codes(users, sessions, anonymous, times), dtype=np.int32),
@@ -143,11 +143,13 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
                 np.asarray(
                     [-1 if t is None else orders.setdefault(t, len(orders)) for t in transactions], dtype=np.int32
                 ),
+                np.asarray(values, dtype=np.float32),
             )
         )
     if not parts:
-        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4")))
-    actor, product, kind, timestamp, quantity, order = (np.concatenate(column) for column in zip(*parts, strict=True))
+        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4")))
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    actor, product, kind, timestamp, quantity, order, value = columns
     known = product >= 0
     by_time = np.flatnonzero(known)[np.argsort(timestamp[known], kind="stable")]
     rows, product = np.unique(product[by_time], return_inverse=True)
@@ -162,6 +164,7 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
         timestamp=timestamp[by_time],
         quantity=np.nan_to_num(quantity[by_time], nan=1.0),
         order=_renumbered(order[by_time])[0],
+        value=value[by_time],
     )
 
 
@@ -216,7 +219,7 @@ class _Actors:
 def _chunks(cursor: sqlite3.Cursor) -> Iterator[Any]:
     """Columns of the events that training reads, in the order of arrival, a part at a time."""
     cursor.execute(
-        "SELECT user_id, session_id, anonymous_id, product_id, kind, timestamp, quantity, transaction_id "
+        "SELECT user_id, session_id, anonymous_id, product_id, kind, timestamp, quantity, transaction_id, value "
         "FROM events WHERE product_id IS NOT NULL AND kind <> 'search' ORDER BY row"
     )
     while rows := cursor.fetchmany(_CHUNK):

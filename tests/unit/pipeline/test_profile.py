@@ -1,10 +1,12 @@
 """A profile holds what consent lets in, decayed, with purchases, dismissals and affinities worked out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.domain.interactions import Consent, EventKind, Interaction, Preferences, Shopper, Signal
-from app.pipeline.decay import DAY_S
+from app.pipeline.decay import DAY_S, SessionWeight
 from app.pipeline.profile import allowed_ids, build_profile
 
 SIGNALS = {
@@ -13,6 +15,7 @@ SIGNALS = {
     EventKind.PURCHASE: Signal(10.0, 100.0),
     EventKind.REFUND: Signal(-10.0, 100.0),
     EventKind.DISMISS: Signal(-10.0, 100.0),
+    EventKind.RATING: Signal(4.0, 100.0),
 }
 NOW = 400 * DAY_S
 FULL = Shopper("s", consent=Consent("full", False), known=True)
@@ -107,9 +110,9 @@ def test_the_history_is_every_interaction_in_order_of_time(snapshot) -> None:
         FULL,
         [
             Interaction("e1", EventKind.VIEW, NOW - DAY_S, product_id="pot"),
-            Interaction("e2", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pan", transaction_id="t1"),
-            Interaction("e3", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pot", transaction_id="t1"),
             Interaction("e4", EventKind.PURCHASE, NOW - 2 * DAY_S, product_id="pan", transaction_id="t2"),
+            Interaction("e3", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pot", transaction_id="t1"),
+            Interaction("e2", EventKind.PURCHASE, NOW - 3 * DAY_S, product_id="pan", transaction_id="t1"),
         ],
         snapshot,
         SIGNALS,
@@ -121,3 +124,74 @@ def test_the_history_is_every_interaction_in_order_of_time(snapshot) -> None:
     assert history.order[0] == history.order[1]
     assert history.order[2] not in {-1, history.order[0]}
     assert history.order[3] == -1
+
+
+def _rated(product: str, stars: float, days_ago: float) -> Interaction:
+    return replace(_did(EventKind.RATING, product, days_ago), value=stars)
+
+
+def test_stars_speak_for_or_against(snapshot) -> None:
+    """A good rating makes a product liked, a bad one outweighs looking at it."""
+    profile = _profile(snapshot, _rated("lamp", 5, 0), _rated("pan", 1, 0), _did(EventKind.VIEW, "pan", 0))
+    assert [snapshot.product_ids[r] for r in profile.rows] == ["lamp"]
+    assert profile.weights.tolist() == pytest.approx([4.0])
+
+
+def test_of_several_ratings_the_newest_counts(snapshot) -> None:
+    """Whoever changes their mind has changed it, in both directions."""
+    assert _profile(snapshot, _rated("pan", 1, 5), _rated("pan", 5, 1)).interactions == 1
+    assert len(_profile(snapshot, _rated("pan", 5, 5), _rated("pan", 1, 1)).rows) == 0
+
+
+def test_of_one_instant_what_arrived_later_counts(snapshot) -> None:
+    """The store gives the newest first; a clock that stands still must not turn a dismissal's order around."""
+    dismissed, wanted = _did(EventKind.DISMISS, "pot", 0), _did(EventKind.ADD_TO_CART, "pot", 0)
+    assert _profile(snapshot, wanted, dismissed).dismissed.tolist() == []
+    assert _profile(snapshot, dismissed, wanted).dismissed.tolist() == [snapshot.row_of["pot"]]
+
+
+def test_the_visit_under_way_counts_more(snapshot) -> None:
+    """Of two products looked at as long ago, the one of this visit leads; elsewhere nothing changes."""
+    here = replace(_did(EventKind.VIEW, "lamp", 0), session_id="now")
+    events = [_did(EventKind.VIEW, "pan", 0), here]
+    session = SessionWeight(boost=1.0, half_life_s=1800.0)
+    profile = build_profile(FULL, events, snapshot, SIGNALS, now=NOW, session_id="now", session=session)
+    assert [snapshot.product_ids[r] for r in profile.rows] == ["lamp", "pan"]
+    assert profile.weights.tolist() == pytest.approx([2.0, 1.0])
+    other = build_profile(FULL, events, snapshot, SIGNALS, now=NOW, session_id="another", session=session)
+    assert other.weights.tolist() == pytest.approx([1.0, 1.0])
+
+
+def _stated(preferences: Preferences) -> Shopper:
+    return Shopper("s", replace(preferences, updated_at=NOW - 2 * DAY_S), Consent("full"), known=True)
+
+
+def test_what_is_avoided_now_takes_older_liking_back(snapshot) -> None:
+    """Purchases of a brand that is avoided since no longer shape the profile; they are still owned."""
+    shopper = _stated(Preferences(avoid=("forge",)))
+    profile = _profile(snapshot, _did(EventKind.PURCHASE, "pan", 9), _did(EventKind.VIEW, "lamp", 9), shopper=shopper)
+    assert [snapshot.product_ids[r] for r in profile.rows] == ["lamp"]
+    assert set(profile.brands) == {"Lumen"}
+    assert profile.history.product.tolist() == [snapshot.row_of["lamp"]]
+    assert list(profile.owned) == [snapshot.row_of["pan"]]
+
+
+def test_what_is_done_after_a_statement_counts_again(snapshot) -> None:
+    """A statement overrides older signals only."""
+    shopper = _stated(Preferences(avoid=("forge",)))
+    assert len(_profile(snapshot, _did(EventKind.PURCHASE, "pan", 1), shopper=shopper).rows) == 1
+
+
+def test_stated_interests_weaken_older_signals_that_fit_none(snapshot) -> None:
+    """Half of their weight; what fits by tag, category or brand keeps all, and so does what came later."""
+    shopper = _stated(Preferences(interests=("cooking",), style_tags=("Football",)))
+    events = [_did(EventKind.VIEW, p, 10) for p in ("lamp", "pan", "ball")] + [_did(EventKind.VIEW, "knife", 0)]
+    profile = _profile(snapshot, *events, shopper=shopper)
+    weight = dict(zip((snapshot.product_ids[r] for r in profile.rows), profile.weights.tolist(), strict=True))
+    assert weight == pytest.approx({"knife": 1.0, "pan": 0.5, "ball": 0.5, "lamp": 0.25})
+
+
+def test_a_statement_from_the_future_overrides_nothing(snapshot) -> None:
+    """Preferences imported today into a shop of the past: whether they are newer can't be told."""
+    shopper = Shopper("s", Preferences(avoid=("forge",), updated_at=NOW + 1), Consent("full"), known=True)
+    assert len(_profile(snapshot, _did(EventKind.PURCHASE, "pan", 9), shopper=shopper).rows) == 1
