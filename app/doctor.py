@@ -35,6 +35,9 @@ def examine(settings: Settings) -> list[Finding]:
         served = application.keeper.served()
         model = served.shelf.model
         found = [_data(counts.products, counts.events, counts.shoppers)]
+        if counts.events_of_unknown_products:
+            text = f"{counts.events_of_unknown_products:,} are about products that the catalogue does not have"
+            found.append(Finding("note", "events", text))
         if model is not None:
             found.append(Finding("ok", "baseline", f"version {model.version}, {len(model.product_ids):,} products"))
         missing = int((served.shelf.vector_of_row < 0).sum())

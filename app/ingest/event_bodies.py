@@ -171,7 +171,7 @@ _CODES = {
 
 
 def _from_pydantic(error: ValidationError) -> _Refused:
-    """The first thing that is wrong. What was sent is not repeated: it may be long, or personal."""
+    """The first thing that is wrong, in a short sentence: what was sent may be long."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     field = str(first["loc"][0]) if first["loc"] else "event"
     message = first["msg"].removeprefix("Value error, ")

@@ -5,8 +5,9 @@
 
 One `shelfwise serve` with one worker on a copy of the demo shop, and one client process beside it on the same machine,
 which takes a share of the same cores. Part one sends batches of 50 as fast as they are answered, 8 at a time; part two
-sends single events and batches of 50 at half of that pace and measures how long an answer takes. Every accepted event
-is counted in the database afterwards.
+sends single events and batches of 50 at half of that pace and measures how long an answer takes; part three dismisses
+the first product of a shopper's slate and asks for the next slate, which must be without it. Every accepted event is
+counted in the database afterwards.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from evals.load.bench_page import write_page
 
 BATCH = 50
 CONNECTIONS = 8
+SHOPPERS = 100
 KINDS = ("view", "view", "view", "click", "add_to_cart", "impression", "impression", "purchase")
 START_S = 120.0
 
@@ -115,13 +117,15 @@ async def _drive(url: str, seconds: float) -> dict[str, Any]:
         pace = rate / 2
         batch_ms = await _at_pace(client, list(left)[: int(pace * seconds / 2 / BATCH)], BATCH / pace)
         single_ms = await _at_pace(client, singles[: int(50 * seconds / 2)], 1 / 50)
-    accepted += sum(sent) + len(batch_ms) * BATCH + len(single_ms)
+        changed_ms = [await _dismissed(client, user) for user in _shoppers()]
+    accepted += sum(sent) + len(batch_ms) * BATCH + len(single_ms) + len(changed_ms)
     return {
         "events_per_s": rate,
         "accepted": accepted,
         "paced_events_per_s": pace,
         "batch_ms": _percentiles(batch_ms),
         "single_ms": _percentiles(single_ms),
+        "changed_ms": _percentiles(changed_ms),
     }
 
 
@@ -144,6 +148,30 @@ async def _at_pace(client: httpx.AsyncClient, bodies: Sequence[bytes], every_s: 
         return (time.perf_counter() - due) * 1000.0
 
     return list(await asyncio.gather(*(one(number, body) for number, body in enumerate(bodies))))
+
+
+def _shoppers() -> list[str]:
+    lines = (ROOT / "fixtures" / "shop" / "users.jsonl").read_text().splitlines()
+    return [json.loads(line)["userId"] for line in lines[:SHOPPERS]]
+
+
+async def _dismissed(client: httpx.AsyncClient, user: str) -> float:
+    """Milliseconds from sending a dismissal to holding the next slate. Raises RuntimeError where it is still there."""
+
+    async def slate() -> list[str]:
+        answer = await client.get("/api/recommendations", params={"userId": user})
+        return [item["productId"] for item in answer.json()["recommendations"]]
+
+    first = (await slate())[0]
+    event = {"eventId": f"bench-dismiss-{user}", "type": "dismiss", "userId": user, "productId": first}
+    body = json.dumps({"events": [event]}).encode()
+    started = time.perf_counter()
+    await _post(client, body)
+    after = await slate()
+    milliseconds = (time.perf_counter() - started) * 1000.0
+    if first in after:
+        raise RuntimeError(f"{first} was dismissed by {user} and is in the next slate")
+    return milliseconds
 
 
 async def _post(client: httpx.AsyncClient, body: bytes) -> int:
