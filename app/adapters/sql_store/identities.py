@@ -1,4 +1,4 @@
-"""Which anonymous visitor turned out to be which shopper (docs/decisions/009).
+"""Which anonymous visitor turned out to be which shopper (docs/decisions/012).
 
 A visitor's history is joined to the first shopper who signs in where it was made, under consent `full`, and stays
 theirs. What happens there anonymously after a second shopper signed in belongs to nobody.
