@@ -1,5 +1,7 @@
 """Popularity and trend count shoppers, not pieces."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from app.adapters.baseline.popularity import popularity, trend
@@ -69,3 +71,11 @@ def test_nothing_happened_lately() -> None:
     """Without recent interactions trend is 0 everywhere, and an empty log gives zeros of the right length."""
     assert trend(log_of([(0, 0, K.PURCHASE, 90.0)], 2), NOW, SIGNALS).tolist() == [0.0, 0.0]
     assert popularity(log_of([], 2), NOW, SIGNALS, 7.0).tolist() == [0.0, 0.0]
+
+
+def test_a_bad_rating_is_no_popularity() -> None:
+    """Five stars count, one star takes back what the same shopper's look added."""
+    rows = [(0, 0, K.RATING, 0.0), (1, 1, K.RATING, 0.0), (1, 1, K.VIEW, 0.0), (2, 2, K.RATING, 0.0)]
+    stars = np.asarray([5.0, 1.0, np.nan, np.nan], dtype=np.float32)
+    scores = popularity(replace(log_of(rows, 3), value=stars), NOW, SIGNALS, 7.0)
+    assert scores.tolist() == [1.0, 0.0, 1.0]

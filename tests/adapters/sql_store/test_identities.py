@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.adapters.sql_store import SqlStore
@@ -117,3 +118,12 @@ def test_impressions_take_no_place_in_what_a_request_reads(store: SqlStore) -> N
     shown = [_did(f"i{i}", 10.0 + i, "ann", kind=EventKind.IMPRESSION) for i in range(1000)]
     store.record_events([[_did("bought", 1.0, "ann", kind=EventKind.PURCHASE)], shown])
     assert _read(store, "ann") == ["bought"]
+
+
+def test_training_sees_the_stars(store: SqlStore) -> None:
+    """Values of ratings in the order of the log, NaN where none was stated."""
+    rating = _did("r", 2.0, "ann", kind=EventKind.RATING, value=1.0)
+    store.record_events([[rating, _did("view", 1.0, "ann")]])
+    value = store.interaction_log().value
+    assert value is not None
+    np.testing.assert_array_equal(value, np.asarray([np.nan, 1.0], dtype=np.float32))
