@@ -151,8 +151,10 @@ async def _at_pace(client: httpx.AsyncClient, bodies: Sequence[bytes], every_s: 
 
 
 def _shoppers() -> list[str]:
+    """Shoppers of the demo shop whose events count without a session: those who agreed to full personalisation."""
     lines = (ROOT / "fixtures" / "shop" / "users.jsonl").read_text().splitlines()
-    return [json.loads(line)["userId"] for line in lines[:SHOPPERS]]
+    users = [json.loads(line) for line in lines]
+    return [user["userId"] for user in users if user["consent"]["personalization"] == "full"][:SHOPPERS]
 
 
 async def _dismissed(client: httpx.AsyncClient, user: str) -> float:
