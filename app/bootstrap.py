@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,14 @@ from app.adapters.disk_cache import DiskOrderCache
 from app.adapters.embedder_onnx import OnnxEmbedder
 from app.adapters.embedder_source import onnx_folder, resolve_source
 from app.adapters.gate_file import load_gate
+from app.adapters.index_source import EmbeddedSource, SharedSource
 from app.adapters.llm import LiteLlmClient
 from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import check_references, load_rules
 from app.adapters.secret_file import installation_secret
 from app.adapters.shelf_keeper import ShelfKeeper
 from app.adapters.sql_store.event_writer import EventWriter
+from app.adapters.sql_store.leases import SqlLeases
 from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
@@ -38,6 +39,8 @@ from app.domain.ranking import PublicReason
 from app.finder import Finder
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
+from app.jobs import open_leader, standing_jobs
+from app.leader import Leader
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
@@ -57,11 +60,6 @@ _LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
 REQUEST_THREADS = 4
 """Requests in work at a time; more would only take turns on the cores (docs/decisions/001)."""
-
-SLATE_RETENTION_S = 30 * 86_400.0
-
-CONVERSATION_RETENTION_S = 30 * 86_400.0
-"""By the wall clock, which stamps what a conversation keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +110,8 @@ class Application:
     shelves: ShelfService
     assistant: ShoppingAssistant
     reporting: Reporting
+    leader: Leader
+    leases: SqlLeases | None  # None: this is the only worker
 
     @property
     def reports(self) -> ReportDesk:
@@ -137,6 +137,7 @@ class Application:
         await asyncio.to_thread(self.open)
         self.keeper.start()
         self.trends.start()
+        self.leader.start()
         self.pools[1].submit(self.parts.finder.warm)
         if self.model is not None:
             await self.model.client.warm({"rerank": self.model.prompt.schema or {}})
@@ -144,8 +145,6 @@ class Application:
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
         self.keeper.open()
-        self.store.purge_slates(self.clock.now() - SLATE_RETENTION_S)
-        self.store.purge_conversations(time.time() - CONVERSATION_RETENTION_S)
 
     async def close(self) -> None:
         """Ends running model calls (at most 8 s), writes what is queued and closes every file."""
@@ -157,6 +156,7 @@ class Application:
         """The same, without an event loop."""
         self.events.close()
         self.trends.close()
+        self.leader.close()
         self.reporting.close()
         self.keeper.close()
         self.parts.finder.close()
@@ -165,13 +165,16 @@ class Application:
         self.slates.close()
         if self.model is not None:
             self.model.close()
+        if self.leases is not None:
+            self.leases.close()
         self.store.close()
 
 
-def build(settings: Settings, *, embedder: Embedder | None = None) -> Application:
+def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool = False) -> Application:
     """Wires the service. Opens the database and reads the rules; `start` opens the rest.
 
-    Args:    embedder: instead of the one that the settings name.
+    Args:    embedder: instead of the one that the settings name; workers: other processes serve the same shop, with
+             one Chroma server for all (app/workers.py).
     Raises:  ConfigurationError: settings or rules are wrong. StoreUnavailable: the database can't be opened.
     """
     rules = load_rules(settings.rules_dir)
@@ -180,10 +183,16 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
     store = open_store(settings)
     clock = AsOfClock(settings.as_of, store.last_event_at)
     key, opened = (embedder.key, embedder) if embedder is not None else open_embedder(settings)
+    indexes: EmbeddedSource | SharedSource = (
+        SharedSource(settings.data_dir, key, settings.vector_exact_up_to)
+        if workers
+        else EmbeddedSource(settings.data_dir, settings.vector_exact_up_to)
+    )
     keeper = ShelfKeeper(
         store=store,
         data_dir=settings.data_dir,
         embedder_key=key,
+        indexes=indexes,
         rules=rules,
         sensitivity=reasons.sensitivity,
         clock=clock,
@@ -226,6 +235,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         search_personalized=settings.search_personalized,
     )
     parts = replace(parts, shelf_ranking=shelves.ranking)
+    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes), workers=workers)
     return Application(
         settings=settings,
         store=store,
@@ -243,6 +253,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None) -> Applicatio
         trends=trends,
         shelves=shelves,
         assistant=open_assistant(settings, parts, shelves, store),
+        leader=leader,
+        leases=leases,
         reporting=Reporting.open(settings, clock.now),
     )
 

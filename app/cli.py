@@ -63,14 +63,20 @@ def _configure(
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; other than loopback needs API keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 8000,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer; one per core at most.")] = 1,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
-    from app.main import serve as run
-
     configure_logging(style="console" if sys.stderr.isatty() else "json")
     settings = read_settings()
     err.print(f"Shelfwise on http://{host}:{port}", highlight=False)
-    run(settings, host=host, port=port)
+    if workers == 1:
+        from app.main import serve as run
+
+        run(settings, host=host, port=port)
+    else:
+        from app.workers import serve as supervise
+
+        supervise(settings, host=host, port=port, workers=workers)
 
 
 @app.command("import")

@@ -383,6 +383,22 @@ class OrderCache(Protocol):
         ...
 
 
+class Leases(Protocol):
+    """Leases that all processes of one shop share. Raises of every method: StoreUnavailable."""
+
+    def try_acquire(self, key: str, owner: str, ttl_s: float) -> bool:
+        """Whether `owner` holds the lease now, for `ttl_s` seconds; one that holds it already gets it anew."""
+        ...
+
+    def release(self, key: str, owner: str) -> None:
+        """Gives the lease back; does nothing when somebody else has it by now."""
+        ...
+
+    def held(self, key: str) -> bool:
+        """Whether anybody holds the lease now."""
+        ...
+
+
 class Clock(Protocol):
     """The only wall clock of the service (AS_OF)."""
 
@@ -398,6 +414,7 @@ __all__ = [
     "Clock",
     "Embedder",
     "ImportStore",
+    "Leases",
     "Ledger",
     "LexicalIndex",
     "ModelClient",

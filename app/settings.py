@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     search_personalized: bool = Field(
         default=False, description="Whether a shopper's taste moves the results of /api/search."
     )
+    vector_exact_up_to: int = Field(
+        default=2000, ge=0, description="Up to this many products vectors are compared exactly, without Chroma."
+    )
     rules_dir: Path = Field(default_factory=lambda: shipped_directory("rules"), description="Folder of rules.")
     prompts_dir: Path = Field(default_factory=lambda: shipped_directory("prompts"), description="Folder of prompts.")
 

@@ -62,6 +62,7 @@ def configure_logging(*, level: str = "INFO", style: Literal["json", "console"] 
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request, each search of the index among them
     server = logging.getLogger("uvicorn.error")
     if not any(isinstance(f, _AlreadyLogged) for f in server.filters):
         server.addFilter(_AlreadyLogged())

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, Protocol
 
 import chromadb
 import numpy as np
@@ -32,13 +32,13 @@ from app.ports import Progress
 
 log = structlog.get_logger(__name__)
 
-_COLLECTION = "items"
+COLLECTION = "items"
 _CONFIGURATION = {"hnsw": {"space": "cosine", "max_neighbors": 32, "ef_construction": 200, "ef_search": 300}}
 _BATCH = 2_000
 _IDS = "held_ids.json"
 _HASHES = "held_hashes.bin"
 _GRAPH_FILES = ("*/*.bin", "*/*.pickle")
-_REBUILD_ABOVE = 0.5  # share of rows changed from which a fresh folder is built
+REBUILD_ABOVE = 0.5  # share of rows changed from which a fresh folder is built
 
 Change = Literal["unchanged", "updated", "rebuilt"]
 
@@ -46,13 +46,21 @@ Change = Literal["unchanged", "updated", "rebuilt"]
 EXACT_UP_TO = 2_000
 
 
+class Closing(Protocol):
+    """What a store is open through."""
+
+    def close(self) -> None:
+        """Closes it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class OpenStore:
     """A store that answers for one generation of item vectors. Replaced as a whole, never changed."""
 
     folder: Path
-    client: Any
-    collection: Any
+    client: Closing
+    collection: Any  # Chroma's own, or app.adapters.chroma_client.ServedCollection
     vectors: ItemVectors
 
 
@@ -62,12 +70,12 @@ class ChromaIndex:
     One process owns a path: a second owner, in this process or another, gets IndexUnavailable.
     """
 
-    def __init__(self, root: Path, lock: IO[bytes], opened: _Opened, change: Change) -> None:
+    def __init__(self, root: Path, lock: IO[bytes], opened: OpenStore, change: Change) -> None:
         self.change = change  # what opening it had to do
         self._root = root
         self._lock = lock
         self._opened = opened
-        self._retired: list[_Opened] = []
+        self._retired: list[OpenStore] = []
 
     @classmethod
     def open(
@@ -85,7 +93,7 @@ class ChromaIndex:
             current = _open_current(root, vectors)
             if not build:
                 return cls(root, lock, _up_to_date(root, current, vectors), "unchanged")
-            opened, change = _bring_up(root, current, vectors, progress)
+            opened, change = bring_up(root, current, vectors, progress)
             return cls(root, lock, opened, change)
         except BaseException:
             lock.close()
@@ -125,11 +133,11 @@ class ChromaIndex:
         Raises: IndexUnavailable: Chroma failed; the index then needs to be opened again.
         """
         for retired in self._retired:
-            _close(retired)
+            close_store(retired)
             shutil.rmtree(retired.folder, ignore_errors=True)
         self._retired.clear()
         before = self._opened
-        after, change = _bring_up(self._root, before, vectors, progress, keep_open=True)
+        after, change = bring_up(self._root, before, vectors, progress, keep_open=True)
         self._opened = after
         if after.client is not before.client:
             self._retired.append(before)  # a search may still be running on it
@@ -138,18 +146,20 @@ class ChromaIndex:
     def close(self) -> None:
         """Closes Chroma and gives the path free."""
         for opened in (*self._retired, self._opened):
-            _close(opened)
+            close_store(opened)
         self._retired.clear()
         self._lock.close()
 
 
-def open_vector_index(data_dir: Path, vectors: ItemVectors) -> ChromaIndex | ExactIndex:
+def open_vector_index(
+    data_dir: Path, vectors: ItemVectors, *, exact_up_to: int | None = None
+) -> ChromaIndex | ExactIndex:
     """What to serve from at once: the Chroma index where it is ready and free, else exact search, with a warning.
 
-    Up to EXACT_UP_TO products exact search is the better index: nothing is approximate, and a search takes 0.1 ms where
-    Chroma takes 2 (docs/decisions/003).
+    Up to `exact_up_to` products (EXACT_UP_TO by default) exact search is the better index: nothing is approximate, and
+    a search takes 0.1 ms where Chroma takes 2 (docs/decisions/003).
     """
-    if len(vectors) <= EXACT_UP_TO:
+    if len(vectors) <= (EXACT_UP_TO if exact_up_to is None else exact_up_to):
         return ExactIndex(vectors)
     try:
         return ChromaIndex.open(data_dir, vectors, build=False)
@@ -163,7 +173,7 @@ def chroma_folder(data_dir: Path, key: str) -> Path:
     return data_dir / "chroma" / key
 
 
-def _open_current(root: Path, vectors: ItemVectors) -> _Opened | None:
+def _open_current(root: Path, vectors: ItemVectors) -> OpenStore | None:
     """The current store if it is intact; its `vectors` is the given object only if it holds exactly those rows."""
     name = generations.pointed_to(root)
     if name is None:
@@ -175,21 +185,21 @@ def _open_current(root: Path, vectors: ItemVectors) -> _Opened | None:
         try:
             _probe(opened, len(product_ids), vectors.dimensions)
         except IndexUnavailable:
-            _close(opened)
+            close_store(opened)
             raise
     except IndexUnavailable as error:
         log.warning("vector_index_damaged", problem=str(error), action="a rebuild from the item vectors")
         return None
     if store.text("vectors") == vectors.digest:
         return opened
-    return _Opened(opened.folder, opened.client, opened.collection, _held(store, product_ids, vectors))
+    return OpenStore(opened.folder, opened.client, opened.collection, _held(store, product_ids, vectors))
 
 
-def _up_to_date(root: Path, opened: _Opened | None, vectors: ItemVectors) -> _Opened:
+def _up_to_date(root: Path, opened: OpenStore | None, vectors: ItemVectors) -> OpenStore:
     if opened is not None:
         if opened.vectors is vectors:
             return opened
-        _close(opened)
+        close_store(opened)
     raise IndexUnavailable(f"{root} is not the index of the item vectors {vectors.generation}; it has to be built")
 
 
@@ -206,33 +216,33 @@ def _held(store: generations.Generation, product_ids: tuple[str, ...], vectors: 
     )
 
 
-def _bring_up(
+def bring_up(
     root: Path,
-    opened: _Opened | None,
+    opened: OpenStore | None,
     vectors: ItemVectors,
     progress: Progress | None,
     *,
     keep_open: bool = False,
-) -> tuple[_Opened, Change]:
+) -> tuple[OpenStore, Change]:
     """A store of exactly these vectors, from an older one by difference or built anew."""
     if opened is not None:
         if opened.vectors.digest == vectors.digest:
-            return _Opened(opened.folder, opened.client, opened.collection, vectors), "unchanged"
+            return OpenStore(opened.folder, opened.client, opened.collection, vectors), "unchanged"
         held, wanted = opened.vectors.hash_by_id(), vectors.hash_by_id()
         gone = [product_id for product_id in held if product_id not in wanted]
         new = [row for row, p in enumerate(vectors.product_ids) if held.get(p) != wanted[p]]
-        if len(gone) + len(new) <= _REBUILD_ABOVE * len(held):
+        if len(gone) + len(new) <= REBUILD_ABOVE * len(held):
             try:
                 return _update(opened, vectors, gone, new, progress), "updated"
             except IndexUnavailable as error:
                 log.warning("vector_index_damaged", problem=str(error), action="a rebuild from the item vectors")
         if not keep_open:
-            _close(opened)
+            close_store(opened)
     keep = {opened.folder.name} if opened is not None and keep_open else set()
-    return _build(root, vectors, progress, keep), "rebuilt"
+    return build_store(root, vectors, progress, keep), "rebuilt"
 
 
-def _build(root: Path, vectors: ItemVectors, progress: Progress | None, keep: set[str]) -> _Opened:
+def build_store(root: Path, vectors: ItemVectors, progress: Progress | None, keep: set[str]) -> OpenStore:
     """A store in a fresh folder; all others but those in `keep` are deleted once it is current."""
     name = generations.next_name(root)
     folder = root / name
@@ -242,9 +252,9 @@ def _build(root: Path, vectors: ItemVectors, progress: Progress | None, keep: se
         with _translated(folder):
             client = _client(folder)
             collection = client.create_collection(
-                name=_COLLECTION, configuration=_CONFIGURATION, embedding_function=None
+                name=COLLECTION, configuration=_CONFIGURATION, embedding_function=None
             )
-        opened = _Opened(folder, client, collection, vectors)
+        opened = OpenStore(folder, client, collection, vectors)
         _upsert(opened, np.arange(len(vectors)), progress)
         _seal(opened)
         generations.point_to(root, name)
@@ -255,32 +265,32 @@ def _build(root: Path, vectors: ItemVectors, progress: Progress | None, keep: se
 
 
 def _update(
-    opened: _Opened, vectors: ItemVectors, gone: Sequence[str], new: Sequence[int], progress: Progress | None
-) -> _Opened:
-    changed = _Opened(opened.folder, opened.client, opened.collection, vectors)
+    opened: OpenStore, vectors: ItemVectors, gone: Sequence[str], new: Sequence[int], progress: Progress | None
+) -> OpenStore:
+    changed = OpenStore(opened.folder, opened.client, opened.collection, vectors)
     generations.unseal(opened.folder)
     with _translated(opened.folder):
         for start in range(0, len(gone), _BATCH):
-            opened.collection.delete(ids=[_chroma_id(p) for p in gone[start : start + _BATCH]])
+            opened.collection.delete(ids=[chroma_id(p) for p in gone[start : start + _BATCH]])
     _upsert(changed, np.asarray(new, dtype=np.intp), progress)
     _seal(changed)
     return changed
 
 
-def _upsert(opened: _Opened, rows: NDArray[np.intp], progress: Progress | None) -> None:
+def _upsert(opened: OpenStore, rows: NDArray[np.intp], progress: Progress | None) -> None:
     vectors = opened.vectors
     with _translated(opened.folder):
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             opened.collection.upsert(
-                ids=[_chroma_id(vectors.product_ids[row]) for row in batch],
+                ids=[chroma_id(vectors.product_ids[row]) for row in batch],
                 embeddings=np.asarray(vectors.matrix[batch]),
             )
             if progress is not None:
                 progress("vector index", start + len(batch), len(rows))
 
 
-def _seal(opened: _Opened) -> None:
+def _seal(opened: OpenStore) -> None:
     """Checks that the store answers, and stamps it as holding its vectors. Chroma's SQLite file changes when opened."""
     vectors = opened.vectors
     _probe(opened, len(vectors), vectors.dimensions)
@@ -295,7 +305,7 @@ def _seal(opened: _Opened) -> None:
     generations.seal(opened.folder, facts, [*graph, opened.folder / _IDS, opened.folder / _HASHES])
 
 
-def _probe(opened: _Opened, rows: int, dimensions: int) -> None:
+def _probe(opened: OpenStore, rows: int, dimensions: int) -> None:
     """Counts the rows and runs a search, which loads the graph: a store that opens but can't answer shows here."""
     with _translated(opened.folder):
         count = opened.collection.count()
@@ -306,28 +316,41 @@ def _probe(opened: _Opened, rows: int, dimensions: int) -> None:
         raise IndexUnavailable(f"{opened.folder} holds {count} vectors, {rows} expected")
 
 
-def _query(opened: _Opened, unit: NDArray[np.float32], k: int) -> list[str]:
+def _query(opened: OpenStore, unit: NDArray[np.float32], k: int) -> list[str]:
     with _translated(opened.folder):
         answer = opened.collection.query(query_embeddings=unit[np.newaxis, :], n_results=k, include=["distances"])
-    return [_product_id(chroma_id) for chroma_id in answer["ids"][0]]
+    return [product_id_of(text) for text in answer["ids"][0]]
 
 
 def _client(folder: Path) -> Any:
     return chromadb.PersistentClient(path=str(folder), settings=ChromaSettings(anonymized_telemetry=False))
 
 
-def _connect(folder: Path, vectors: ItemVectors) -> _Opened:
+def _connect(folder: Path, vectors: ItemVectors) -> OpenStore:
     with _translated(folder):
         client = _client(folder)
         try:
-            collection = client.get_collection(_COLLECTION, embedding_function=None)
+            collection = client.get_collection(COLLECTION, embedding_function=None)
         except BaseException:
             client.close()
             raise
-    return _Opened(folder, client, collection, vectors)
+    return OpenStore(folder, client, collection, vectors)
 
 
-def _close(opened: _Opened) -> None:
+def store_of(folder: Path, client: Closing, collection: Any, vectors: ItemVectors) -> OpenStore:
+    """A store that something else has open, with what its manifest says that it holds.
+
+    Raises: IndexUnavailable: its files don't match its manifest, or it was not finished.
+    """
+    store = generations.verify(folder)
+    opened = OpenStore(folder, client, collection, vectors)
+    if store.text("vectors") == vectors.digest:
+        return opened
+    return OpenStore(folder, client, collection, _held(store, load_ids(folder / _IDS), vectors))
+
+
+def close_store(opened: OpenStore) -> None:
+    """Closes it; what Chroma says to that is of no use any more."""
     with suppress(IndexUnavailable), _translated(opened.folder):
         opened.client.close()
 
@@ -345,15 +368,16 @@ def _translated(folder: Path) -> Iterator[None]:
         raise IndexUnavailable(f"Chroma panicked at {folder}: {error}") from error
 
 
-def _chroma_id(product_id: str) -> str:
+def chroma_id(product_id: str) -> str:
     """A text that Chroma takes as an id: the product's own, or a quoted form of one that is empty or not UTF-8."""
     if product_id and product_id[0] != '"' and (product_id.isascii() or product_id.isprintable()):
         return product_id
     return json.dumps(product_id)
 
 
-def _product_id(chroma_id: str) -> str:
-    if not chroma_id.startswith('"'):
-        return chroma_id
-    product_id: str = json.loads(chroma_id)
+def product_id_of(text: str) -> str:
+    """The product's id, from what `chroma_id` made of it."""
+    if not text.startswith('"'):
+        return text
+    product_id: str = json.loads(text)
     return product_id

@@ -172,6 +172,14 @@ def verify(folder: Path) -> Generation:
     return Generation(folder, manifest.facts)
 
 
+def fact(folder: Path, name: str) -> str | int | None:
+    """What the writer of a folder noted under this name, its files unchecked; None without such a note."""
+    try:
+        return _Manifest.model_validate_json((folder / MANIFEST).read_bytes()).facts.get(name)
+    except (OSError, ValidationError):
+        return None
+
+
 def intact_generations(root: Path) -> Iterator[Generation]:
     """Generations that verify: the current one first, then the others, newest first. Warns for each that doesn't."""
     current = pointed_to(root)

@@ -18,7 +18,7 @@ import structlog
 from app.adapters import generations
 from app.adapters.baseline.artefact import current_version, load_current
 from app.adapters.bm25_index import Bm25Index, lexical_folder
-from app.adapters.chroma_index import EXACT_UP_TO, ChromaIndex, open_vector_index
+from app.adapters.index_source import IndexSource
 from app.adapters.item_vectors import ItemVectors, open_item_vectors, vectors_folder
 from app.domain.catalog import Snapshot
 from app.domain.errors import IndexUnavailable, ModelUnavailable, StoreUnavailable
@@ -56,6 +56,7 @@ class ShelfKeeper:
         store: ShopStore,
         data_dir: Path,
         embedder_key: str | None,
+        indexes: IndexSource,
         rules: Rules,
         sensitivity: Sensitivity,
         clock: RefreshingClock,
@@ -64,6 +65,7 @@ class ShelfKeeper:
         self._store = store
         self._data_dir = data_dir
         self._key = embedder_key
+        self._indexes = indexes
         self._rules = rules
         self._sensitivity = sensitivity
         self._known_names: dict[str, bool] = {}
@@ -105,8 +107,7 @@ class ShelfKeeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
-        if isinstance(self._index, ChromaIndex):
-            self._index.close()
+        self._indexes.close()
 
     def served(self) -> Served:
         """What requests read now. Raises RuntimeError before `open`."""
@@ -122,7 +123,8 @@ class ShelfKeeper:
     @property
     def problems(self) -> Mapping[str, str]:
         """Part → what is wrong with it, for parts that are missing, broken or older than they should be."""
-        return dict(self._problems)
+        index = self._indexes.problem
+        return dict(self._problems) if index is None else {**self._problems, "index": index}
 
     def nudge(self) -> None:
         """Says that something has changed: it is followed at once, and changes that come close together in one go."""
@@ -131,6 +133,7 @@ class ShelfKeeper:
     def follow_once(self) -> bool:
         """Applies whatever changed since the last look; whether anything did."""
         changed = False
+        self._indexes.look()
         if self._snapshot is not None:
             sequence = self._store.sequence()
             if sequence != self._snapshot.sequence:
@@ -223,23 +226,7 @@ class ShelfKeeper:
             self._report("vectors", f"generation {wanted} is damaged; serving {vectors.generation}")
         else:
             self._problems.pop("vectors", None)
-        self._open_index(vectors)
-
-    def _open_index(self, vectors: ItemVectors) -> None:
-        try:
-            if isinstance(self._index, ChromaIndex):
-                self._index.sync(vectors)
-            else:
-                self._index = open_vector_index(self._data_dir, vectors)
-        except IndexUnavailable as error:
-            log.warning("vector_index_reopened", reason=str(error))
-            if isinstance(self._index, ChromaIndex):
-                self._index.close()
-            self._index = open_vector_index(self._data_dir, vectors)
-        if isinstance(self._index, ChromaIndex) or len(vectors) <= EXACT_UP_TO:
-            self._problems.pop("index", None)
-        else:
-            self._report("index", "Chroma is not usable or owned by another process; searching exactly")
+        self._index = self._indexes.index_for(vectors)
 
     def _open_words(self) -> None:
         try:

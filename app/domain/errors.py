@@ -10,6 +10,7 @@
     │   └── RulesError          names file, line and, where one is near, the word meant
     ├── StoreUnavailable        the database can't be opened, read or written
     ├── Overloaded              more is waiting than can be taken; nothing was written, later it may be
+    ├── WorkersFailed           none of several worker processes can start
     └── Degraded                a part is missing or broken and the service goes on without it
         ├── IndexUnavailable    the vector index can't be opened or answered wrongly
         ├── ModelUnavailable    no usable baseline model file
@@ -79,6 +80,10 @@ class StoreUnavailable(ShelfwiseError):
 
 class Overloaded(ShelfwiseError):
     """More work is waiting than may; nothing of this was taken. Sent again after a moment it may be."""
+
+
+class WorkersFailed(ShelfwiseError):
+    """The workers of `serve --workers` end at their start, and none serves."""
 
 
 class Degraded(ShelfwiseError):

@@ -9,6 +9,7 @@ APP = Path(__file__).resolve().parents[2] / "app"
 
 OWNERS = {
     "chromadb": ["adapters/chroma_index.py"],
+    "chromadb_rust_bindings": ["adapters/chroma_server.py"],
     "implicit": ["adapters/baseline/"],
     "lightgbm": ["adapters/baseline/"],
     "bm25s": ["adapters/bm25_index.py"],

@@ -20,6 +20,7 @@ ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until
 WHERE leases.owner = excluded.owner OR leases.until <= :now OR leases.until > :now + 2 * :ttl
 """
 _RELEASE = "DELETE FROM leases WHERE key = ? AND owner = ?"
+_HELD = "SELECT 1 FROM leases WHERE key = ? AND until > ?"
 _PURGE = "DELETE FROM leases WHERE until <= ?"
 
 
@@ -63,6 +64,11 @@ class SqlLeases:
     def release(self, key: str, owner: str) -> None:
         """Gives the lease back; does nothing when somebody else has it by now."""
         self._write(_RELEASE, (key, owner))
+
+    def held(self, key: str) -> bool:
+        """Whether anybody holds the lease now."""
+        with reading(self._engine) as connection:
+            return cursor_of(connection).execute(_HELD, (key, self._wall())).fetchone() is not None
 
     def close(self) -> None:
         """Closes every connection."""

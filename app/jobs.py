@@ -1,0 +1,48 @@
+"""The background work of a shop, which its leader does for all workers (app/leader.py): what, and how often."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+
+from app.adapters.index_source import EmbeddedSource, SharedSource
+from app.adapters.sql_store.leases import SqlLeases
+from app.adapters.sql_store.store import SqlStore
+from app.leader import Job, Leader
+from app.ports import Clock
+from app.settings import Settings
+
+SLATE_RETENTION_S = 30 * 86_400.0
+
+CONVERSATION_RETENTION_S = 30 * 86_400.0
+"""By the wall clock, which stamps what a conversation keeps."""
+
+PURGE_EVERY_S = 3_600.0
+
+INDEX_EVERY_S = 1.0
+"""How long the vector index of several workers may lag behind new item vectors, not counting the writing."""
+
+
+def standing_jobs(store: SqlStore, clock: Clock, indexes: EmbeddedSource | SharedSource) -> list[Job]:
+    """What is done for as long as the service runs. A new kind of background work is one more line here."""
+    jobs = [
+        Job("purge_slates", PURGE_EVERY_S, lambda: store.purge_slates(clock.now() - SLATE_RETENTION_S)),
+        Job(
+            "purge_conversations",
+            PURGE_EVERY_S,
+            lambda: store.purge_conversations(time.time() - CONVERSATION_RETENTION_S),
+        ),
+    ]
+    if isinstance(indexes, SharedSource):
+        jobs.append(Job("vector_index", INDEX_EVERY_S, indexes.bring_up_to_date))
+    return jobs
+
+
+def open_leader(settings: Settings, jobs: list[Job], *, workers: bool) -> tuple[Leader, SqlLeases | None]:
+    """Who leads this shop, and the leases that say so; without other workers this process does, without a lease.
+
+    Raises: StoreUnavailable, ConfigurationError: as SqlStore.open.
+    """
+    leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
+    return Leader(jobs, leases=leases, owner=f"{os.getpid()}-{uuid.uuid4().hex}"), leases
