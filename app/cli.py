@@ -81,13 +81,25 @@ def serve(
 
 @app.command("import")
 def import_(
-    path: Annotated[Path, typer.Argument(help="Folder with products, events and users as Parquet, CSV or JSONL.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder with products, events and users as Parquet, CSV or JSONL; or one file, also a Google Merchant "
+            "feed (.xml, .tsv) or a Shopify product CSV."
+        ),
+    ],
     consent: Annotated[
         str | None, typer.Option(help="Consent of shoppers who state none, such as full,true.", metavar="LEVEL,LLM")
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="The products are all there are: delete those that the file does not name."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also when more than 30% of the products would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and write nothing.")] = False,
 ) -> None:
     """Load a shop's products and behaviour. Can be repeated and resumed; changes nothing when a file is broken."""
-    from app.adapters.shop_files.folder import open_folder
+    from app.adapters.shop_files.single import open_path
     from app.bootstrap import consent_of, open_store
     from app.ingest.folder import import_folder
     from app.progress_bar import progress_bars
@@ -97,7 +109,8 @@ def import_(
         given = None if consent is None else consent_of(consent)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--consent") from error
-    folder = open_folder(path)
+    now = time.time()
+    folder = open_path(path, now)
     store = open_store(settings)
     try:
         with progress_bars() as progress:
@@ -106,13 +119,22 @@ def import_(
                 store,
                 currency=settings.currency,
                 consent=given,
-                now=time.time(),
+                now=now,
                 rejects_dir=settings.data_dir / "rejects",
                 progress=progress,
+                delete_absent=replace,
+                force=force,
+                dry_run=dry_run,
             )
     finally:
         store.close()
     out.print(_import_table(report))
+    if replace:
+        out.print(f"Deleted, for the file no longer names them: {report.deleted:,}", highlight=False)
+    for example in report.examples:
+        out.print(f"  {example}", markup=False, highlight=False)
+    if report.dry_run:
+        out.print("Dry run: nothing was written.", style="bold")
     for note in report.notes:
         out.print(note, markup=False, highlight=False)
     if report.rejects_file is not None:

@@ -175,8 +175,12 @@ class ImportStore(Protocol):
         """How far this content was imported, None when never."""
         ...
 
-    def product_ids(self) -> frozenset[str]:
-        """Ids of all products, deleted ones included."""
+    def product_ids(self, *, with_deleted: bool = True) -> frozenset[str]:
+        """Ids of all products."""
+        ...
+
+    def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
+        """The products with these ids; unknown and deleted ones are left out."""
         ...
 
     def sequence(self) -> int:

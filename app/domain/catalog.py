@@ -16,6 +16,9 @@ BoolArray = NDArray[np.bool_]
 SEASONS = ("spring", "summer", "autumn", "winter")
 """Bit i of a season mask stands for SEASONS[i]; a mask of 0 means all year."""
 
+WORDLESS_ATTRIBUTES = frozenset({"item_group_id", "additional_image_link", "gtin", "mpn"})
+"""Attributes that identify a product or point to files: kept and answered, but no words that describe it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Product:

@@ -140,6 +140,9 @@ class ImportReport:
     check_seconds: float = 0.0  # reading every file once before anything is written
     seconds: float = 0.0
     counts: Counts = field(default_factory=Counts)  # of the store, afterwards
+    deleted: int = 0  # products that a full feed no longer names
+    dry_run: bool = False  # nothing was written; the figures say what would be
+    examples: Sequence[str] = ()  # of a dry run: some changes and some rejected rows, a line each
 
     @property
     def rejected(self) -> int:

@@ -38,8 +38,10 @@ from app.ingest.loaders import (
     ShopperLoader,
     StockHistoryLoader,
 )
+from app.ingest.preview import PreviewStore
 from app.ingest.products import NESTED, OTHER_CURRENCY
-from app.ingest.rejects import Rejects
+from app.ingest.rejects import ListedRejects, Rejects
+from app.ingest.replacement import absent_products
 from app.ports import ImportStore, Progress, ShopFile, ShopFolder
 
 _CATALOGUE: tuple[FileKind, ...] = ("products", "price_history", "stock_history")
@@ -79,6 +81,9 @@ def import_folder(
     rejects_dir: Path,
     progress: Progress | None = None,
     chunk_rows: int = 5_000,
+    delete_absent: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
 ) -> ImportReport:
     """Puts a shop's export into the store, and says what became of every file.
 
@@ -88,21 +93,35 @@ def import_folder(
 
     Args:    consent: for shoppers of these files who have stated none (unknown ones are stored); None leaves them to
              the default. now: epoch seconds; from then on new prices and stock levels hold. rejects_dir: folder for
-             <import id>.jsonl, made when needed. chunk_rows: rows per transaction.
+             <import id>.jsonl, made when needed. chunk_rows: rows per transaction. delete_absent: products that the
+             products file does not name are deleted; force: also more than MOST_DELETED of them. dry_run: writes
+             nothing and compares products with the store.
     Raises:  ImportRejected: a file can't be read to its end, is no file of its kind or lacks a required column, or
-             the products file has no rows and the store no products; nothing was written.
+             the products file has no rows and the store no products, or too many products would be deleted; nothing
+             was written.
              StoreUnavailable: the store failed; what was committed stays, the same import again goes on from there.
     """
     began = time.perf_counter()
     options = f"{currency} {consent}"
     checked = [_check(file, options, progress) for file in folder.files]
     _refuse_empty_catalogue(checked, store)
+    absent: tuple[str, ...] = ()
+    if delete_absent:
+        absent = absent_products([(item.file, item.names) for item in checked], store, force=force)
+    preview = PreviewStore(store) if dry_run else None
+    if preview is not None:
+        store = preview
     check_seconds = time.perf_counter() - began
     import_id = _import_id(now, checked)
     context = RowContext(currency)
-    with Rejects(rejects_dir, import_id) as rejects, _objects_held_aside():
+    noted = ListedRejects(rejects_dir, import_id) if dry_run else Rejects(rejects_dir, import_id)
+    with noted as rejects, _objects_held_aside():
         run = _Import(store, import_id, context, consent, now, chunk_rows, rejects, progress)
         reports = [_import_file(run, item) for item in checked]
+        deleted = 0
+        if absent:
+            with store.transaction() as transaction:
+                deleted = transaction.delete_products(absent, now)
         with store.transaction() as transaction:
             sequence = store.sequence()
             for item, report in zip(checked, reports, strict=True):
@@ -113,11 +132,14 @@ def import_folder(
     return ImportReport(
         import_id=import_id,
         files=reports,
-        notes=_notes(folder, context, counts, consent),
+        notes=[*_notes(folder, context, counts, consent), *(() if preview is None else preview.notes())],
         rejects_file=rejects.path,
         check_seconds=check_seconds,
         seconds=time.perf_counter() - began,
         counts=counts,
+        deleted=deleted,
+        dry_run=dry_run,
+        examples=() if preview is None else (*preview.examples, *noted.listed),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -23,6 +24,11 @@ class Rejects:
         """The file, None while no row was rejected."""
         return None if self._file is None else str(self._path)
 
+    @property
+    def listed(self) -> Sequence[str]:
+        """What is to be shown at once; here nothing, for it is in the file."""
+        return ()
+
     def add(self, file: str, unit: str, number: int, reason: str) -> None:
         """Writes {"file", "line" or "row", "reason"}. Raises ImportRejected when it can't be written."""
         try:
@@ -43,3 +49,23 @@ class Rejects:
     ) -> None:
         if self._file is not None:
             self._file.close()
+
+
+class ListedRejects(Rejects):
+    """For a dry run: writes no file and keeps the first few reasons."""
+
+    _MOST = 20
+
+    def __init__(self, folder: Path, import_id: str) -> None:
+        super().__init__(folder, import_id)
+        self._listed: list[str] = []
+
+    @property
+    def listed(self) -> Sequence[str]:
+        """The first rejected rows, a line each."""
+        return tuple(self._listed)
+
+    def add(self, file: str, unit: str, number: int, reason: str) -> None:
+        """Keeps the reason while there is room."""
+        if len(self._listed) < self._MOST:
+            self._listed.append(f"rejected: {file}, {unit} {number}: {reason.encode('utf-8', 'replace').decode()}")

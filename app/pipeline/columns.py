@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.catalog import SEASONS, FloatArray, IntArray, Product, Snapshot
+from app.domain.catalog import SEASONS, WORDLESS_ATTRIBUTES, FloatArray, IntArray, Product, Snapshot
 
 _FLOATS = (
     "price_minor",
@@ -184,7 +184,8 @@ def _codes(values: Sequence[str | None], known: Mapping[str, int]) -> tuple[IntA
 
 def labels_of(tags: Iterable[str], attributes: Mapping[str, str | Sequence[str]]) -> tuple[str, ...]:
     """What a shopper may name a product by: its tags and the values of its attributes, figures and long texts not."""
-    values = [v for value in attributes.values() for v in ((value,) if isinstance(value, str) else value)]
+    said = (value for name, value in attributes.items() if name not in WORDLESS_ATTRIBUTES)
+    values = [v for value in said for v in ((value,) if isinstance(value, str) else value)]
     words = (v for v in values if len(v) <= LABEL_MAX and not any(c.isdigit() for c in v) and v.strip())
     return tuple(dict.fromkeys([*tags, *words]))
 

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from app.domain.catalog import Product
+from app.domain.catalog import WORDLESS_ATTRIBUTES, Product
 from app.pipeline.seller_text import folded_words
 
 DESCRIPTION_CHARS = 600
@@ -19,6 +19,7 @@ _VALUE_CHARS = 80
 _TAGS = 12
 _RAW_CHARS = 20_000  # what is cleaned at all; bounds the work on a hostile text
 
+_NOT_SEARCHED = WORDLESS_ATTRIBUTES - {"gtin", "mpn"}  # an article number is searched for
 _MARKUP = re.compile(r"<[^<>]{0,300}>")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)], " ")  # Unicode category Cc
@@ -69,12 +70,12 @@ def search_text(product: Product) -> SearchText:
     ]
     new = [label for label in labels if not said.issuperset(folded_words(label))]
     main = [name, *new, _clean(product.description, SEARCH_DESCRIPTION_CHARS)]
-    details = [*_attributes(product, limit=None), _clean(product.product_id, _VALUE_CHARS)]
+    details = [*_attributes(product, limit=None, hidden=_NOT_SEARCHED), _clean(product.product_id, _VALUE_CHARS)]
     return SearchText("\n".join(_nonempty(main)), "\n".join(_nonempty(details)))
 
 
-def _attributes(product: Product, *, limit: int | None) -> list[str]:
-    names = sorted(product.attributes)
+def _attributes(product: Product, *, limit: int | None, hidden: frozenset[str] = WORDLESS_ATTRIBUTES) -> list[str]:
+    names = sorted(name for name in product.attributes if name not in hidden)
     lines = []
     for name in names if limit is None else names[:limit]:
         value = product.attributes[name]

@@ -24,6 +24,7 @@ class CsvFile:
 
     path: Path
     kind: FileKind
+    delimiter: str = ","
 
     @property
     def name(self) -> str:
@@ -63,6 +64,10 @@ class CsvFile:
         if batch:
             yield batch
 
+    def header(self) -> list[str]:
+        """The names of the columns. Raises: ImportRejected: there are none."""
+        return self._header(self._records())
+
     def _header(self, records: Iterator[tuple[int, list[str]]]) -> list[str]:
         first = next(records, None)
         if first is None:
@@ -78,7 +83,9 @@ class CsvFile:
         before = csv.field_size_limit(_LONGEST_FIELD)
         try:
             with naming(self.path), open_bytes(self.path) as raw:
-                reader = csv.reader(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), strict=True)
+                reader = csv.reader(
+                    io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), delimiter=self.delimiter, strict=True
+                )
                 line = 1
                 for fields in reader:
                     if fields:

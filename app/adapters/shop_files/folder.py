@@ -13,7 +13,8 @@ from app.domain.errors import ImportRejected
 from app.domain.imports import FILE_KINDS, FileKind
 from app.ports import ShopFile
 
-_READERS: dict[str, type[CsvFile] | type[JsonLinesFile] | type[ParquetFile]] = {
+Reader = type[CsvFile] | type[JsonLinesFile] | type[ParquetFile]
+_READERS: dict[str, Reader] = {
     ".parquet": ParquetFile,
     ".csv": CsvFile,
     ".csv.gz": CsvFile,
@@ -29,6 +30,11 @@ class ExportFolder:
 
     files: Sequence[ShopFile]
     ignored: Sequence[str]
+
+
+def reader_of(name: str) -> Reader | None:
+    """What reads a file of this name, by its ending; None where nothing does."""
+    return next((reader for ending, reader in _READERS.items() if name.lower().endswith(ending)), None)
 
 
 def open_folder(path: Path) -> ExportFolder:

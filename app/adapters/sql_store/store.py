@@ -137,10 +137,11 @@ class SqlStore:
         with reading_one_state(self._engine) as connection:
             yield from catalogue.iter_products(cursor_of(connection), with_deleted=with_deleted)
 
-    def product_ids(self) -> frozenset[str]:
+    def product_ids(self, *, with_deleted: bool = True) -> frozenset[str]:
         """See ImportStore."""
+        wanted = "" if with_deleted else " WHERE deleted = 0"
         with self._reading() as cursor:
-            return frozenset(row[0] for row in cursor.execute("SELECT product_id FROM products"))
+            return frozenset(row[0] for row in cursor.execute(f"SELECT product_id FROM products{wanted}"))  # noqa: S608
 
     def shopper(self, user_id: str) -> Shopper:
         """See ShopStore; one who has events but stated nothing is known, too."""
