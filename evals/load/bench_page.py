@@ -73,11 +73,11 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {name} | {seconds[0]} | {embedded} | {seconds[1]} | {seconds[2]} |"
     if "model" in measured:
         yield from _model(measured["model"])
-    if "events" in measured:
-        yield from _events(measured["events"])
     for key, name in _known(measured):
         for part, why in measured[key]["degraded"].items():
             yield f"\n{name} ran degraded: {part}: {why}"
+    if "events" in measured:
+        yield from _events(measured["events"])
 
 
 def _model(model: Mapping[str, Any]) -> Iterator[str]:
@@ -122,7 +122,8 @@ def _events(events: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "`python -m evals.load.events_bench`: one worker on a copy of the demo shop, a client on the same cores, every "
-        "event on the disk before its answer. Milliseconds are from when a request was due."
+        "event on the disk before its answer. Milliseconds are from when a request was due. Load average of the machine "
+        f"when it began, beside this measurement: {events['load_before']:.1f}."
     )
     yield ""
     yield "| measured | figure | asked for |"

@@ -59,12 +59,13 @@ def main() -> None:
 
 def measure(data_dir: Path, seconds: float) -> dict[str, Any]:
     """Events a second, milliseconds of an answer, and how many accepted events the database lacks (0)."""
+    load_before = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(data_dir, Path(folder) / "data"))
         before = _stored(copy)
         with _server(copy) as url:
             found = asyncio.run(_drive(url, seconds))
-        return {**found, "missing": before + found["accepted"] - _stored(copy)}
+        return {**found, "load_before": load_before, "missing": before + found["accepted"] - _stored(copy)}
 
 
 @contextmanager
