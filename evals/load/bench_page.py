@@ -122,7 +122,7 @@ def _events(events: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield (
         "`python -m evals.load.events_bench`: one worker on a copy of the demo shop, a client on the same cores, every "
-        "event on the disk before its answer. Milliseconds are from when a request was due. Load average of the machine "
+        "event on the disk before its answer. Milliseconds are from when a request was due. Load average "
         f"when it began, beside this measurement: {events['load_before']:.1f}."
     )
     yield ""
