@@ -79,7 +79,8 @@ async def ask_all(
     def taken(call: ModelCall, reply: ModelReply) -> None:
         nonlocal last_answer
         asked.made += 1
-        asked.spent_usd += reply.usage.cost_usd or 0.0
+        cost = reply.usage.cost_usd
+        asked.spent_usd += running[call.call_id] if cost is None else cost  # unknown is never 0
         if reply.outcome == "unauthorized":
             asked.stopped = f"the provider refuses our requests ({reply.detail})"
         elif reply.outcome in _NOT_THE_MODEL:

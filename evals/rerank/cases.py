@@ -100,11 +100,11 @@ def choose(ground: Arena, n: int, seed: int) -> tuple[list[Wanted], int]:
         generator = np.random.default_rng([seed, number])
         pool = searched if stated else _bought(ground)
         chosen.append(_of_segment(ground, bucket, pool, quota, generator))
-    mixed = [one for group in zip_longest_flat(chosen) for one in group]
+    mixed = [one for group in by_turns(chosen) for one in group]
     return mixed[:n], len(searched)
 
 
-def zip_longest_flat(groups: Sequence[Sequence[Wanted]]) -> Iterator[list[Wanted]]:
+def by_turns(groups: Sequence[Sequence[Wanted]]) -> Iterator[list[Wanted]]:
     """The first of every group, then the second, …: whatever the money lasts for is spread over all segments."""
     for place in range(max(map(len, groups), default=0)):
         yield [group[place] for group in groups if place < len(group)]

@@ -24,7 +24,7 @@ def print_rerank(result: RerankEvaluation, console: Console) -> None:
     say(
         f"{result.data}, {result.protocol}, cut {result.cut[:10]}: {result.model}, prompt {result.prompt_id} "
         f"{result.prompt_hash}; {result.used} of {result.cases} requests with a reply "
-        f"({result.calls} calls made, {result.from_book} replies on file)"
+        f"({result.calls} calls made, {result.from_book} on file or asked already)"
     )
     if result.misses:
         say(f"{result.misses} requests have no reply and are left out: {result.miss_reason}", "yellow")
