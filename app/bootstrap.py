@@ -20,6 +20,7 @@ from app.adapters.embedder_source import onnx_folder, resolve_source
 from app.adapters.gate_file import load_gate
 from app.adapters.index_source import EmbeddedSource, SharedSource
 from app.adapters.llm import LiteLlmClient
+from app.adapters.personal_data import open_personal_data
 from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import check_references, load_rules
 from app.adapters.secret_file import installation_secret
@@ -44,6 +45,7 @@ from app.leader import Leader
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
+from app.privacy import PersonalData
 from app.prompts import Prompt, load_prompt
 from app.report import ReportDesk
 from app.reporting import Reporting
@@ -112,6 +114,7 @@ class Application:
     reporting: Reporting
     leader: Leader
     leases: SqlLeases | None  # None: this is the only worker
+    privacy: PersonalData
 
     @property
     def reports(self) -> ReportDesk:
@@ -127,7 +130,7 @@ class Application:
 
     def health(self) -> Health:
         """Whether requests can be answered; what is degraded never includes a model provider."""
-        problems = dict(self.keeper.problems)
+        problems = {**self.keeper.problems, **self.privacy.warnings()}
         not_applied = self.keeper.served().rules.not_applied if self.keeper.ready else {}
         details = problems | {f"rule {rule}": why for rule, why in not_applied.items()}
         return Health(ready=self.keeper.ready, degraded=tuple(sorted(problems)), details=details)
@@ -235,7 +238,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         search_personalized=settings.search_personalized,
     )
     parts = replace(parts, shelf_ranking=shelves.ranking)
-    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes), workers=workers)
+    privacy = open_personal_data(settings.data_dir, store, None if model is None else model.cache, keeper)
+    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes, privacy), workers=workers)
     return Application(
         settings=settings,
         store=store,
@@ -252,6 +256,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         model=model,
         trends=trends,
         shelves=shelves,
+        privacy=privacy,
         assistant=open_assistant(settings, parts, shelves, store),
         leader=leader,
         leases=leases,

@@ -66,8 +66,10 @@ def serve(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that answer; one per core at most.")] = 1,
 ) -> None:
     """Serve the HTTP API until SIGTERM or Ctrl-C."""
-    configure_logging(style="console" if sys.stderr.isatty() else "json")
+    from app.bootstrap import open_pseudonyms
+
     settings = read_settings()
+    configure_logging(style="console" if sys.stderr.isatty() else "json", stand_in=open_pseudonyms(settings).of)
     err.print(f"Shelfwise on http://{host}:{port}", highlight=False)
     if workers == 1:
         from app.main import serve as run
@@ -262,6 +264,55 @@ def report(
     if made.total.slates_served or made.total.cost.calls:
         out.print(report_table(made, settings.currency))
     out.print(shop_table(made, settings.currency))
+
+
+@app.command()
+def erase(
+    user: Annotated[str | None, typer.Argument(help="The shopper's id.", show_default=False)] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="USER is a visitor without an account.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    finish: Annotated[bool, typer.Option("--finish", help="Finish what earlier erasures left pending.")] = False,
+) -> None:
+    """Erase a shopper everywhere and print the receipt. Exit code 1 when something is pending."""
+    from app.adapters.personal_data import open_personal_data
+    from app.bootstrap import open_store
+
+    if (user is None) != finish:
+        raise typer.BadParameter("give one shopper's id, or --finish", param_hint="USER")
+    if user is not None:
+        _check_length(user, MAX_ID_CHARS, "USER")
+        if not yes:
+            typer.confirm("Everything held about this shopper is deleted and can't be brought back. Erase?", abort=True)
+    settings = read_settings()
+    store = open_store(settings)
+    try:
+        privacy = open_personal_data(settings.data_dir, store)
+        if user is None:
+            receipts = list(privacy.finish(any_size=True))
+        else:
+            receipts = [privacy.erase(user, "anonymous" if anonymous else "user")]
+    finally:
+        store.close()
+    for receipt in receipts:
+        counts = ", ".join(f"{name} {n:,}" for name, n in receipt.stores.items())
+        out.print(f"Receipt {receipt.receipt_id}: {counts}.", markup=False, highlight=False)
+        if receipt.baseline_version is not None:
+            out.print(
+                f"Model {receipt.baseline_version} has learned from the events (it holds no shopper); run `shelfwise "
+                "train` within a day.",
+                markup=False,
+                highlight=False,
+            )
+        if receipt.pending:
+            out.print(
+                f"Pending: {', '.join(receipt.pending)}; run `shelfwise erase --finish` when nothing else reads the "
+                "database.",
+                style="yellow",
+                markup=False,
+                highlight=False,
+            )
+    if any(receipt.pending for receipt in receipts):
+        raise typer.Exit(1)
 
 
 @app.command()

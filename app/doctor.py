@@ -46,6 +46,7 @@ def examine(settings: Settings) -> list[Finding]:
             text = f"{missing:,} of {counts.products:,} products have no vector; run `shelfwise train`"
             found.append(Finding(level, "vectors", "every product has one" if missing == 0 else text))
         found += [Finding("problem", part, text) for part, text in sorted(application.keeper.problems.items())]
+        found += [Finding("problem", part, text) for part, text in application.privacy.warnings().items()]
         found += [Finding("note", f"rule {rule}", why) for rule, why in served.rules.not_applied.items()]
         found += [
             Finding("note" if p.severity == "warning" else "problem", "rules", p.message)

@@ -11,6 +11,7 @@ from app.adapters.sql_store.leases import SqlLeases
 from app.adapters.sql_store.store import SqlStore
 from app.leader import Job, Leader
 from app.ports import Clock
+from app.privacy import PersonalData
 from app.settings import Settings
 
 SLATE_RETENTION_S = 30 * 86_400.0
@@ -20,11 +21,16 @@ CONVERSATION_RETENTION_S = 30 * 86_400.0
 
 PURGE_EVERY_S = 3_600.0
 
+FINISH_EVERY_S = 600.0
+"""How long what an erasure left pending waits for its next attempt."""
+
 INDEX_EVERY_S = 1.0
 """How long the vector index of several workers may lag behind new item vectors, not counting the writing."""
 
 
-def standing_jobs(store: SqlStore, clock: Clock, indexes: EmbeddedSource | SharedSource) -> list[Job]:
+def standing_jobs(
+    store: SqlStore, clock: Clock, indexes: EmbeddedSource | SharedSource, privacy: PersonalData
+) -> list[Job]:
     """What is done for as long as the service runs. A new kind of background work is one more line here."""
     jobs = [
         Job("purge_slates", PURGE_EVERY_S, lambda: store.purge_slates(clock.now() - SLATE_RETENTION_S)),
@@ -33,6 +39,7 @@ def standing_jobs(store: SqlStore, clock: Clock, indexes: EmbeddedSource | Share
             PURGE_EVERY_S,
             lambda: store.purge_conversations(time.time() - CONVERSATION_RETENTION_S),
         ),
+        Job("finish_erasures", FINISH_EVERY_S, privacy.finish),
     ]
     if isinstance(indexes, SharedSource):
         jobs.append(Job("vector_index", INDEX_EVERY_S, indexes.bring_up_to_date))

@@ -19,6 +19,7 @@ from app.api import (
     feedback,
     health,
     metrics_business,
+    privacy,
     products,
     reading,
     recommendations,
@@ -38,6 +39,7 @@ from app.domain.ranking import PublicReason
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import Clock, ShopStore
+from app.privacy import PersonalData
 from app.report import ReportDesk
 from app.settings import Settings
 from app.telemetry import configure_logging
@@ -89,6 +91,11 @@ class Application(Protocol):
     @property
     def reports(self) -> ReportDesk:
         """Business reports."""
+        ...
+
+    @property
+    def privacy(self) -> PersonalData:
+        """Export and erasure."""
         ...
 
     @property
@@ -150,6 +157,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         search,
         products,
         shoppers,
+        privacy,
         events,
         feedback,
         chat,
@@ -182,6 +190,7 @@ def _context(application: Application) -> ApiContext:
         now=application.clock.now,
         shelves=application.shelves,
         assistant=application.assistant,
+        privacy=application.privacy,
     )
 
 
@@ -190,7 +199,7 @@ def app_factory() -> FastAPI:
 
     Raises: ConfigurationError: a setting is wrong.
     """
-    from app.bootstrap import build  # heavy: numpy, indexes, database
+    from app.bootstrap import build, open_pseudonyms  # heavy: numpy, indexes, database
 
     configure_logging()
     try:
@@ -202,6 +211,7 @@ def app_factory() -> FastAPI:
             for e in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise ConfigurationError(f"A setting is wrong. {wrong}") from None
+    configure_logging(stand_in=open_pseudonyms(settings).of)
     return create_app(lambda: build(settings))
 
 

@@ -74,6 +74,7 @@ def retrain(
             raise BadInput("There are no products; run `shelfwise import FOLDER` first.")
         index, problem = _embed(settings, store, progress) if embed else (None, "not asked for")
         started = time.perf_counter()
+        read_at = time.time()
         log = store.interaction_log()
         read = time.perf_counter()
         model = train_baseline(
@@ -85,6 +86,8 @@ def retrain(
             force=force,
             progress=progress if progress is not None else _silent,
         )
+        if model.version is not None:
+            store.privacy.remember_training(model.version, read_at)
         return Retrained(model, index, problem, read - started, time.perf_counter() - read)
     finally:
         store.close()

@@ -346,7 +346,8 @@ class RecommendationService:
         now = self._parts.clock.now()
         for item in slate.items:
             if item.product_id == product_id:
-                return explain.served(slate, item, now)
+                agreed = self._parts.finder.shopper(slate.query).consent.personalization != "none"
+                return explain.served(slate, item, now, repeat=agreed or not slate.profiling_used)
         if slate.query.shelf is not None and self._parts.shelf_ranking is not None:
             ranking, snapshot = self._parts.shelf_ranking(slate.query)
         else:

@@ -6,14 +6,31 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import structlog
 from starlette.types import Scope
+from structlog.typing import EventDict
 
 _TIMING_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _OWN_LOGGER = "shelfwise"
+
+WITHHELD = "(withheld)"
+"""Stands in a log line for what no log may hold."""
+
+IdKind = Literal["user", "anonymous", "session"]
+StandIn = Callable[[str, IdKind], str]
+_KIND_OF: Mapping[str, IdKind] = {
+    "user_id": "user",
+    "userId": "user",
+    "anonymous_id": "anonymous",
+    "anonymousId": "anonymous",
+    "session_id": "session",
+    "sessionId": "session",
+}
+# Fields that hold what a shopper wrote or stated: no log needs them.
+_TEXTS = frozenset({"query", "note", "email", "preferences"})
 
 
 class _AlreadyLogged(logging.Filter):
@@ -23,13 +40,36 @@ class _AlreadyLogged(logging.Filter):
         return not record.getMessage().startswith("Exception in ASGI application")
 
 
-def configure_logging(*, level: str = "INFO", style: Literal["json", "console"] = "json") -> None:
+class _WithoutIds:
+    """Replaces the ids of shoppers among a line's fields: a log is read, copied and kept where the store is not."""
+
+    def __init__(self, stand_in: StandIn | None) -> None:
+        self._stand_in = stand_in
+
+    def __call__(self, logger: object, method: str, line: EventDict) -> EventDict:
+        for name in _KIND_OF.keys() & line.keys():
+            if line[name] is not None:
+                line[name] = WITHHELD if self._stand_in is None else self._stand_in(str(line[name]), _KIND_OF[name])
+        for name in _TEXTS & line.keys():
+            if line[name] is not None:
+                line[name] = WITHHELD
+        return line
+
+
+def configure_logging(
+    *,
+    level: str = "INFO",
+    style: Literal["json", "console"] = "json",
+    stand_in: StandIn | None = None,
+) -> None:
     """Sends structlog and the standard library's logs to standard error in one form. Calling it again replaces it.
 
-    Args: level: a level name of the standard library; style: one JSON object a line, or text for a person.
+    Args: level: a level name of the standard library; style: one JSON object a line, or text for a person;
+          stand_in: id and kind → the pseudonym that stands in a line for a shopper; None withholds ids altogether.
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _WithoutIds(stand_in),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

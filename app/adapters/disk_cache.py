@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -25,6 +25,7 @@ import orjson
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
+from app.adapters.remnants import compact, emptied_log, remains
 from app.domain.errors import StoreUnavailable
 from app.domain.model_calls import StoredOrder
 
@@ -37,8 +38,10 @@ SIZE_LIMIT_BYTES = 256 * 2**20
 ENTRY_LIMIT_BYTES = 256 * 1024
 LOCK_TIMEOUT_S = 0.25
 FLUSH_S = 2.0
+ASKED_EARLIER_S = 10.0
+"""A model's call takes at most 8 s, so an answer was asked for no earlier than this before it is kept."""
 
-_DATABASE = "cache.db"
+DATABASE = "cache.db"
 _BATCH = 32  # entries per transaction: a reader's connection never waits, another writer's does
 _LOG_EVERY_S = 60.0
 _RETENTION_SLACK_S = 3600.0  # past CACHE_STALE_S, when an entry is removed from the disk
@@ -97,6 +100,7 @@ class DiskOrderCache:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._logged_at: dict[str, float] = {}
+        self.erased_since: Callable[[Sequence[str], float], bool] | None = None  # pseudonyms, epoch seconds
 
     @classmethod
     def open(
@@ -151,26 +155,36 @@ class DiskOrderCache:
             self._changed.notify()
 
     def drop(self, shopper_key: str) -> None:
-        """See OrderCache: from every worker's answers, waiting ones of this process included; bytes overwritten.
+        """See OrderCache; `drop_all` of one."""
+        self.drop_all([shopper_key])
 
-        Works on the disk before it returns (milliseconds; seconds when another process holds the lock).
+    def drop_all(self, shopper_keys: Sequence[str]) -> int:
+        """Removes the answers made for these shoppers, waiting ones of this process included; how many there were.
 
-        Raises: StoreUnavailable: the disk could not be changed; nothing of this shopper may be called erased.
+        Works on the disk, for every worker, before it returns (milliseconds; seconds when another process holds the
+        lock); bytes are overwritten, and the file is written anew where one is found all the same.
+
+        Raises: StoreUnavailable: the disk could not be changed; nothing of these shoppers may be called erased.
         """
+        unwanted = frozenset(shopper_keys)
         with self._writing:
             with self._changed:
-                for key in [k for k, order in self._waiting.items() if order.extra.get(SHOPPER) == shopper_key]:
+                waiting = [k for k, order in self._waiting.items() if order.extra.get(SHOPPER) in unwanted]
+                for key in waiting:
                     del self._waiting[key]
             if self._disk is None:
                 raise StoreUnavailable(f"The order cache {self._folder} is not in use; remove the folder to erase it.")
             try:
-                self._disk.evict(shopper_key, retry=False)
-                self._truncate_wal()
+                evicted = sum(self._disk.evict(key, retry=False) for key in shopper_keys)
+                path = self._folder / DATABASE
+                if not emptied_log(path) or (remains([path], shopper_keys) and not compact(path)):
+                    raise sqlite3.OperationalError("database is locked: its files could not be emptied")
             except _TROUBLE as error:
                 self._report("drop", error)
                 raise StoreUnavailable(
                     f"The order cache {self._folder} could not be changed: {error}. Try again, or remove the folder."
                 ) from error
+        return len(waiting) + int(evicted)
 
     def close(self) -> None:
         """Writes what waits, for at most 2 seconds, and closes the folder."""
@@ -218,11 +232,11 @@ class DiskOrderCache:
 
     def _empty(self, error: Exception) -> None:
         log.warning("order_cache_emptied", folder=str(self._folder), reason=str(error))
-        for path in self._folder.glob(f"{_DATABASE}*"):
+        for path in self._folder.glob(f"{DATABASE}*"):
             path.unlink()
 
     def _connect(self, size_limit_bytes: int) -> diskcache.Cache:
-        path = self._folder / _DATABASE
+        path = self._folder / DATABASE
         if path.exists():
             _check(path)
         return diskcache.Cache(
@@ -280,6 +294,7 @@ class DiskOrderCache:
             with self._writing:
                 batch = list(islice(self._snapshot(), _BATCH))
                 lost = self._write(batch)
+                self._bar(batch)
                 with self._changed:
                     self.dropped += lost
                     for key, order in batch:
@@ -315,14 +330,23 @@ class DiskOrderCache:
             return len(batch)
         return len(batch) - len(fit)
 
-    def _truncate_wal(self) -> None:
-        """Removed entries may still stand in the write-ahead log; it is emptied, or the next write overwrites it."""
-        if self._disk is None:
+    def _bar(self, batch: list[tuple[str, StoredOrder]]) -> None:
+        """Takes out again what was asked for before its shopper was erased, in this worker or another.
+
+        Looked up after the write: an erasure puts its tombstone first and empties the cache then, so it either finds
+        the answer here or is found by this.
+        """
+        disk, erased_since = self._disk, self.erased_since
+        if disk is None or erased_since is None:
             return
-        with _own_connection(self._folder / _DATABASE) as connection:
-            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        if busy:
-            raise sqlite3.OperationalError("database is locked: its write-ahead log could not be emptied")
+        for _, order in batch:
+            shopper = order.extra.get(SHOPPER)
+            try:
+                if shopper is not None and erased_since([shopper], order.stored_at - ASKED_EARLIER_S):
+                    disk.evict(shopper, retry=False)
+                    emptied_log(self._folder / DATABASE)
+            except (*_TROUBLE, StoreUnavailable) as error:
+                self._report("bar", error)
 
     def _report(self, trouble: str, error: Exception) -> None:
         now = time.monotonic()

@@ -78,7 +78,7 @@ def reason_event(recommendation_id: str, item: RankedItem, currency: str) -> Jso
         "productId": item.product_id,
         "reason": item.reason,
         "reasonSource": item.reason_source,
-        "evidence": [_evidence(e, currency) for e in item.evidence],
+        "evidence": [evidence_answer(e, currency) for e in item.evidence],
     }
 
 
@@ -96,7 +96,7 @@ def _recommended(item: RankedItem, product: Product, currency: str, with_reasons
         "relevanceScore": round(item.relevance, 4),
         "reason": item.reason if with_reasons else None,
         "reasonSource": item.reason_source if with_reasons else None,
-        "evidence": [_evidence(e, currency) for e in item.evidence] if with_reasons else [],
+        "evidence": [evidence_answer(e, currency) for e in item.evidence] if with_reasons else [],
         "rankedBy": item.ranked_by,
         "promoted": item.promoted,
     }
@@ -112,7 +112,7 @@ def card_answer(product: Product, reason: str | None, evidence: Sequence[Evidenc
         "imageUrl": product.image_url,
         "url": product.url,
         "reason": reason,
-        "evidence": [_evidence(e, currency) for e in evidence],
+        "evidence": [evidence_answer(e, currency) for e in evidence],
     }
 
 
@@ -166,7 +166,7 @@ def why_answer(explanation: Explanation, *, currency: str, public_reasons: Mappi
         "position": fate.position,
         "reason": explanation.reason,
         "reasonSource": (explanation.reason_source or "template") if with_reason else None,
-        "evidence": [_evidence(e, currency) for e in explanation.evidence],
+        "evidence": [evidence_answer(e, currency) for e in explanation.evidence],
         "rule": rule,
         "detail": (fate.detail or None) if public_reasons is None else None,
         "evaluatedAt": moment(explanation.evaluated_at),
@@ -202,7 +202,8 @@ def _amount(minor: int | None, currency: str) -> str | None:
     return None if minor is None else format_minor(minor, currency)
 
 
-def _evidence(evidence: Evidence, currency: str) -> Json:
+def evidence_answer(evidence: Evidence, currency: str) -> Json:
+    """A fact with its values in machine form, amounts as decimal strings beside their currency."""
     value, has_money = _plain(evidence.value, currency)
     if has_money:
         value["currency"] = currency

@@ -20,6 +20,7 @@ from app.domain.ranking import Explanation, PublicReason, Query, Slate
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.ports import ShopStore
+from app.privacy import PersonalData
 from app.report import ReportDesk
 from app.service import Streamed
 from app.shelves import Shelved
@@ -108,6 +109,7 @@ class ApiContext:
     now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
     shelves: Shelving
     assistant: Assisting
+    privacy: PersonalData
 
     @classmethod
     def of(cls, scope: Scope) -> ApiContext:

@@ -24,6 +24,7 @@ from app.domain.errors import (
     BadInput,
     Degraded,
     Overloaded,
+    ShopperErased,
     StoreUnavailable,
     UnknownProduct,
     UnknownRecommendation,
@@ -58,6 +59,7 @@ class Code(StrEnum):
     TOO_MANY_EVENTS = "too_many_events"
     TOO_MANY_PRODUCTS = "too_many_products"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    SHOPPER_ERASED = "shopper_erased"
     INVALID_REQUEST = "invalid_request"
     INTERNAL_ERROR = "internal_error"
     NOT_READY = "not_ready"
@@ -80,6 +82,7 @@ _STATUS_AND_TITLE: Mapping[Code, tuple[int, str]] = {
     Code.METHOD_NOT_ALLOWED: (405, "This address does not take this method"),
     Code.BODY_TIMEOUT: (408, "The body did not arrive in time"),
     Code.PRECONDITION_FAILED: (412, "A condition of the request does not hold"),
+    Code.SHOPPER_ERASED: (409, "The shopper was erased meanwhile"),
     Code.BODY_TOO_LARGE: (413, "The body is too large"),
     Code.TOO_MANY_EVENTS: (413, "Too many events at once"),
     Code.TOO_MANY_PRODUCTS: (413, "Too many products at once"),
@@ -217,6 +220,8 @@ def _code_of(error: BadInput) -> Code:
         return Code.UNKNOWN_PRODUCT
     if isinstance(error, UnknownRecommendation):
         return Code.UNKNOWN_RECOMMENDATION
+    if isinstance(error, ShopperErased):
+        return Code.SHOPPER_ERASED
     return Code.INVALID_REQUEST
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated
@@ -38,7 +39,7 @@ async def get_preferences(context: Context, caller: CurrentCaller, user_id: User
 @router.put(
     "/preferences",
     operation_id="putPreferences",
-    responses=answers(PreferencesAnswer, Code.SHOPPER_TOKEN_REQUIRED, *body_codes()),
+    responses=answers(PreferencesAnswer, Code.SHOPPER_TOKEN_REQUIRED, Code.SHOPPER_ERASED, *body_codes()),
 )
 async def put_preferences(
     context: Context, caller: CurrentCaller, user_id: UserId, body: Annotated[PreferencesBody, Body()]
@@ -47,7 +48,8 @@ async def put_preferences(
     caller.require_shopper(user_id)
     stated = _stated(body, context)
     keep_segments = body.segments is None or not caller.is_secret
-    stored = await asyncio.to_thread(_save_preferences, context, user_id, stated, keep_segments)
+    asked_at = time.time()
+    stored = await asyncio.to_thread(_save_preferences, context, user_id, stated, keep_segments, asked_at)
     return respond(preferences_answer(stored, currency=context.currency))
 
 
@@ -67,10 +69,12 @@ def _stated(body: PreferencesBody, context: ApiContext) -> Preferences:
     )
 
 
-def _save_preferences(context: ApiContext, user_id: str, stated: Preferences, keep_segments: bool) -> Preferences:
+def _save_preferences(
+    context: ApiContext, user_id: str, stated: Preferences, keep_segments: bool, asked_at: float
+) -> Preferences:
     before = context.store.shopper(user_id).preferences
     kept = replace(stated, extra=before.extra, segments=before.segments if keep_segments else stated.segments)
-    context.store.save_preferences(user_id, kept)
+    context.store.save_preferences(user_id, kept, asked_at=asked_at)
     return context.store.shopper(user_id).preferences
 
 
@@ -89,7 +93,7 @@ async def get_consent(context: Context, caller: CurrentCaller, user_id: UserId) 
 @router.put(
     "/consent",
     operation_id="putConsent",
-    responses=answers(ConsentBody, Code.SHOPPER_TOKEN_REQUIRED, *body_codes()),
+    responses=answers(ConsentBody, Code.SHOPPER_TOKEN_REQUIRED, Code.SHOPPER_ERASED, *body_codes()),
 )
 async def put_consent(
     context: Context, caller: CurrentCaller, user_id: UserId, body: Annotated[ConsentBody, Body()]
@@ -97,12 +101,12 @@ async def put_consent(
     """Replaces what the shopper agreed to, from the next request on, and answers with what is stored now."""
     caller.require_shopper(user_id)
     chosen = Consent(personalization=body.personalization, llm_processing=body.llm_processing)
-    stored = await asyncio.to_thread(_save_consent, context, user_id, chosen)
+    stored = await asyncio.to_thread(_save_consent, context, user_id, chosen, time.time())
     return respond(consent_answer(stored))
 
 
-def _save_consent(context: ApiContext, user_id: str, chosen: Consent) -> Consent:
-    context.store.save_consent(user_id, chosen)
+def _save_consent(context: ApiContext, user_id: str, chosen: Consent, asked_at: float) -> Consent:
+    context.store.save_consent(user_id, chosen, asked_at=asked_at)
     return context.store.shopper(user_id).consent
 
 

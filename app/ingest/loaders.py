@@ -130,7 +130,7 @@ class ShopperLoader(Loader[ShopperRow, StatedShopper]):
             if first == number:
                 shoppers.append(row.shopper())
             else:
-                reject(number, f"user_id: {row.user_id!r} is in the file already, at {first}")
+                reject(number, f"user_id: is in the file already, at {first}")  # the rejects file names no shopper
         return shoppers
 
     def write(self, transaction: StoreTransaction, items: Sequence[StatedShopper]) -> Written:
@@ -193,13 +193,31 @@ def _is_known(number: int, product_id: str, known: frozenset[str], reject: Rejec
     return False
 
 
+_PERSONAL = frozenset(
+    {"user_id", "anonymous_id", "session_id", "transaction_id", "event_id", "query", "preferences", "consent", "note"}
+)
+
+
 def _reason(error: ValidationError) -> str:
-    """What is wrong, by field, at most three things."""
+    """What is wrong, by field, at most three things.
+
+    Who a row is about and what a person wrote stay in the shop's file, to which the line number leads: an erasure does
+    not reach copies of it in a rejects file.
+    """
     parts = []
     for fault in error.errors(include_url=False)[:3]:
         where = ".".join(str(part) for part in fault["loc"]) or "row"
         what = fault["msg"].removeprefix("Value error, ")
+        if fault["loc"] and fault["loc"][0] in _PERSONAL:
+            parts.append(f"{where}: {_without_value(what) if fault['type'] == 'value_error' else what}")
+            continue
         stated: Any = fault.get("input")
         quoted = f" (got {stated!r})" if isinstance(stated, (str, int, float)) and len(repr(stated)) <= 60 else ""
         parts.append(f"{where}: {what}{'' if quoted and repr(stated) in what else quoted}")
     return "; ".join(parts)
+
+
+def _without_value(what: str) -> str:
+    """A complaint about a value that begins with it ("'x' is not an id"), without it."""
+    said = max(what.rfind(verb) for verb in (" is ", " contains "))
+    return what if what.startswith("is ") else f"the value{what[said:]}" if said >= 0 else "can't be used"

@@ -7,8 +7,14 @@ from app.domain.ranking import Explanation, Fate, RankedItem, Slate
 from app.pipeline.ranker import Ranking
 
 
-def served(slate: Slate, item: RankedItem, now: float) -> Explanation:
-    """The explanation of an item that the slate holds: the reason and evidence it was served with."""
+def served(slate: Slate, item: RankedItem, now: float, *, repeat: bool = True) -> Explanation:
+    """The explanation of an item that the slate holds: the reason and evidence it was served with.
+
+    Args: repeat: False for a shopper who has opted out since of the profile that the reason was made from.
+    """
+    if not repeat:
+        told = f"Served at position {item.position}; the shopper has opted out since, so the reason is not repeated."
+        return Explanation(slate, Fate(item.product_id, "served", position=item.position, detail=told), now)
     fate = Fate(item.product_id, "served", position=item.position, detail=f"Served at position {item.position}.")
     return Explanation(slate, fate, now, item.reason, item.reason_source, item.evidence)
 

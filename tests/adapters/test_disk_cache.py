@@ -367,6 +367,34 @@ def test_dropping_a_shopper_leaves_no_byte(tmp_path: Path, wall: Wall) -> None:
     other.close()
 
 
+def test_several_shoppers_are_dropped_at_once_and_counted(tmp_path: Path, wall: Wall) -> None:
+    """Written and waiting answers together; shoppers without any cost nothing."""
+    cache = opened(tmp_path, wall)
+    for number, shopper in enumerate(("p1:ada", "p1:bob", "p1:cem", "p1:ada")):
+        cache.put(f"k{number}", StoredOrder(("p",), ("p",), {}, extra={SHOPPER: shopper}))
+    written(cache)
+    assert cache.drop_all(["p1:ada", "p1:nobody", "p1:cem"]) == 3
+    assert [cache.get(f"k{number}") is None for number in range(4)] == [True, False, True, True]
+    cache.close()
+
+
+@pytest.mark.parametrize(("erased_at", "kept"), [(1_790_000_000.0 - 11, True), (1_790_000_000.0 - 9, False)])
+def test_an_answer_that_lands_after_its_shopper_was_erased_is_taken_out(
+    tmp_path: Path, wall: Wall, erased_at: float, kept: bool
+) -> None:
+    """A call that was under way in another worker can't put back what the erasure removed; later answers stay."""
+    cache = opened(tmp_path, wall)
+    cache.erased_since = lambda pseudonyms, since: pseudonyms == ["p1:ada"] and erased_at >= since
+    cache.put("hers", StoredOrder(("p",), ("p",), {"p": "CANARY-99"}, extra={SHOPPER: "p1:ada"}))
+    cache.put("his", StoredOrder(("p",), ("p",), {}, extra={SHOPPER: "p1:bob"}))
+    cache.close()
+    again = opened(tmp_path, wall)
+    assert (again.get("hers") is not None) == kept
+    assert again.get("his") is not None
+    again.close()
+    assert (b"CANARY-99" in (tmp_path / "orders" / "cache.db").read_bytes()) == kept
+
+
 def test_a_drop_that_fails_says_so(tmp_path: Path, wall: Wall) -> None:
     """An erasure that could not reach the disk is an error, never a silent success."""
     cache = opened(tmp_path, wall)

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
-from app.domain.errors import UnknownProduct, UnknownRecommendation
+from app.domain.errors import ShopperErased, UnknownProduct, UnknownRecommendation
 from app.domain.figures import (
     ORDER_COLUMNS,
     SHOPPER_COLUMNS,
@@ -33,11 +33,13 @@ from app.domain.figures import (
 from app.domain.imports import Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
+from app.domain.privacy import ErasedKind, Erasure, Holdings, Receipt
 from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
 from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.main import create_app
+from app.privacy import PersonalData
 from app.report import ReportDesk, ReportParts
 from app.service import Streamed
 from app.settings import Settings
@@ -82,6 +84,7 @@ class FakeStore:
     def __init__(self) -> None:
         self.catalogue = dict(PRODUCTS)
         self.shoppers: dict[str, Shopper] = {}
+        self.erased_at = 0.0  # everybody, at this time of the wall clock
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         return {p: self.catalogue[p] for p in product_ids if p in self.catalogue}
@@ -101,11 +104,54 @@ class FakeStore:
     def shopper(self, user_id: str) -> Shopper:
         return self.shoppers.get(user_id, Shopper(user_id))
 
-    def save_preferences(self, user_id: str, preferences: Preferences) -> None:
+    def save_preferences(self, user_id: str, preferences: Preferences, *, asked_at: float | None = None) -> None:
+        if asked_at is not None and asked_at <= self.erased_at:
+            raise ShopperErased
         self.shoppers[user_id] = replace(self.shopper(user_id), preferences=preferences, known=True)
 
-    def save_consent(self, user_id: str, consent: Consent) -> None:
+    def save_consent(self, user_id: str, consent: Consent, *, asked_at: float | None = None) -> None:
+        if asked_at is not None and asked_at <= self.erased_at:
+            raise ShopperErased
         self.shoppers[user_id] = replace(self.shopper(user_id), consent=consent, known=True)
+
+
+class FakeRecords:
+    """Shoppers of the fake store, exported and erased; `busy` keeps its files from being cleaned."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+        self.busy = False
+        self.receipts: dict[str, Receipt] = {}
+        self.untrained: float | None = None
+        self.held: dict[str, Holdings] = {}
+
+    def holdings(self, user_id: str) -> Holdings:
+        found = self.held.get(user_id, Holdings(self._store.shopper(user_id), False, None))
+        return replace(found, shopper=self._store.shopper(user_id))
+
+    def erase(self, subject: str, kind: ErasedKind, *, baseline_version: str | None) -> Erasure:
+        held = self._store.shoppers.pop(subject, None)
+        if held is None and subject in self.receipts:
+            return Erasure(self.receipts[subject], ("p1:x",), (subject,), again=True)
+        counts = {"events": 3, "profiles": int(held is not None)}
+        receipt = Receipt(f"r-{subject}", NOW, counts, baseline_version, ("answers", "database"))
+        self.receipts[subject] = receipt
+        return Erasure(receipt, ("p1:x",), (subject,))
+
+    def clean_files(self, traces: Sequence[str] | None, *, any_size: bool = False) -> bool:
+        return not self.busy
+
+    def unfinished(self) -> list[Erasure]:
+        return [Erasure(receipt, ("p1:x",)) for receipt in self.receipts.values() if receipt.pending]
+
+    def save_receipt(self, receipt: Receipt) -> None:
+        self.receipts[receipt.receipt_id.removeprefix("r-")] = receipt
+
+    def oldest_untrained(self, version: str | None) -> float | None:
+        return self.untrained
+
+    def key_problem(self) -> str | None:
+        return None
 
 
 class FakeShelves:
@@ -254,6 +300,14 @@ class FakeApplication:
             wall=FixedClock().now,
         )
         self.shelves = FakeShelves(self.service)
+        self.records = FakeRecords(self.store)
+        self.privacy = PersonalData(
+            records=self.records,
+            forget_answers=lambda _pseudonyms: 2,
+            forget_rejects=lambda _traces: 1,
+            baseline_version=lambda: "v1",
+            wall=lambda: NOW,
+        )
         self.assistant = FakeAssistant()
         self.attribution = FakeAttribution()
         self.reports = ReportDesk(

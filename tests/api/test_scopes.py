@@ -47,6 +47,8 @@ MATRIX = [
     ("PATCH", "/api/products/p1", {"stock": 1}, 401, 401, 403, 403, 403, 200),
     ("DELETE", "/api/products/p1", None, 401, 401, 403, 403, 403, 204),
     ("POST", "/api/products:batch", {"products": [{"productId": "p1", "name": "Mug"}]}, 401, 401, 403, 403, 403, 200),
+    ("GET", "/api/users/7", None, 401, 401, 403, 200, 403, 200),
+    ("DELETE", "/api/users/7", None, 401, 401, 403, 200, 403, 200),
     ("GET", "/api/users/7/preferences", None, 401, 401, 403, 200, 403, 200),
     ("PUT", "/api/users/7/preferences", PREFERENCES, 401, 401, 403, 200, 403, 200),
     ("GET", "/api/users/7/consent", None, 401, 401, 403, 200, 403, 200),

@@ -220,6 +220,10 @@ def test_consent_is_kept(demo_copy: Path, opened) -> None:
     ]
     application.store.insert_events(seen)
     session = ask(application, user_id="gamer", session_id="live", limit=10)
+    application.store.save_consent("gamer", Consent("none", False))
+    assert not ask(application, user_id="gamer", session_id="live", limit=10).profiling_used
+    told = why(application, session, session.items[0].product_id)
+    assert (told.fate.stage, told.reason, told.evidence) == ("served", None, ())  # nor is the old reason repeated
     assert session.profiling_used
     assert categories(application, session)["Books"] >= 2
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from app.domain.errors import StoreUnavailable
@@ -13,9 +14,16 @@ from app.domain.ranking import Slate
 
 _log = logging.getLogger(__name__)
 
+BEGUN_EARLIER_S = 1.0
+"""Added to what a slate says its making took: it was asked for no later than that before it is offered here."""
+
+_Offered = tuple[Slate, str | None, float]
+
 
 class _SlateStore(Protocol):
-    def save_slates(self, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None: ...
+    def save_slates(
+        self, slates: Sequence[Slate], user_keys: Sequence[str | None], begun_at: Sequence[float] | None = None
+    ) -> None: ...
     def slate(self, recommendation_id: str) -> Slate | None: ...
 
 
@@ -26,16 +34,24 @@ class SlateWriter:
     """
 
     def __init__(
-        self, store: _SlateStore, *, capacity: int, flush_after_s: float, batch: int, retry_after_s: float
+        self,
+        store: _SlateStore,
+        *,
+        capacity: int,
+        flush_after_s: float,
+        batch: int,
+        retry_after_s: float,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._capacity, self._batch = store, capacity, batch
         self._flush_after_s, self._retry_after_s = flush_after_s, retry_after_s
-        self._waiting: deque[tuple[Slate, str | None]] = deque()
+        self._waiting: deque[_Offered] = deque()
         # Queued and just being written ones by id, so that `get` sees a slate from the moment it was offered.
         self._unwritten: dict[str, Slate] = {}
         self._condition = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
+        self._wall = wall
         self.dropped = 0
 
     @classmethod
@@ -63,7 +79,9 @@ class SlateWriter:
         with self._condition:
             if len(self._waiting) >= self._capacity:
                 self._drop(self._waiting.popleft()[0])
-            self._waiting.append((slate, user_key))
+            # Of a shopper who was erased since the request began nothing may be kept.
+            took_s = slate.latency_ms.get("total", 0.0) / 1000.0 + BEGUN_EARLIER_S
+            self._waiting.append((slate, user_key, self._wall() - took_s))
             self._unwritten[slate.recommendation_id] = slate
             if len(self._waiting) == 1 or len(self._waiting) >= self._batch:
                 self._condition.notify()
@@ -86,15 +104,16 @@ class SlateWriter:
     def _run(self) -> None:
         while batch := self._next_batch():
             try:
-                self._store.save_slates([slate for slate, _ in batch], [key for _, key in batch])
+                slates, keys, begun_at = zip(*batch, strict=True)
+                self._store.save_slates(slates, keys, begun_at)
             except StoreUnavailable as error:
                 self._put_back(batch, error)
             else:
                 with self._condition:
-                    for slate, _ in batch:
+                    for slate, _, _ in batch:
                         self._unwritten.pop(slate.recommendation_id, None)
 
-    def _next_batch(self) -> list[tuple[Slate, str | None]]:
+    def _next_batch(self) -> list[_Offered]:
         """Waits for work; empty when the writer is closing and nothing is left."""
         with self._condition:
             self._condition.wait_for(lambda: bool(self._waiting) or self._closing)
@@ -103,11 +122,11 @@ class SlateWriter:
             )
             return [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
 
-    def _put_back(self, batch: list[tuple[Slate, str | None]], error: StoreUnavailable) -> None:
+    def _put_back(self, batch: list[_Offered], error: StoreUnavailable) -> None:
         with self._condition:
             if self._closing:
                 _log.error("%d served slates are lost: %s", len(batch), error)
-                for slate, _ in batch:
+                for slate, _, _ in batch:
                     self._drop(slate)
                 return
             _log.warning("%d served slates wait for the database: %s", len(batch), error)

@@ -134,15 +134,16 @@ class Tombstones:
         return levels
 
     def put(self, cursor: sqlite3.Cursor, identities: Iterable[Identity], at: float, receipt_id: str) -> list[str]:
-        """Writes tombstones, or moves older ones up to this time; the pseudonyms, under the newest key first."""
-        keys = self._keys()
-        names = [keys.of(name, kind) for kind, name in identities]
+        """Writes tombstones, or moves older ones up to this time; all pseudonyms of these ids, newest key first."""
+        keys, of = self._keys(), list(identities)
+        names = [keys.of(name, kind) for kind, name in of]
         cursor.executemany(_PUT, [(name, at, receipt_id) for name in names])
         cursor.executemany(
             "INSERT OR IGNORE INTO meta VALUES (?,?)",
             [(f"{_FINGERPRINT}{version}", print_) for version, print_ in keys.fingerprints().items()],
         )
-        return names
+        older = [other for kind, name in of for other in keys.every(name, kind) if other not in names]
+        return [*names, *older]
 
     def receipt_of(self, cursor: sqlite3.Cursor, identity: Identity) -> str | None:
         """The receipt of the newest erasure of this id, None when it was never erased."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.adapters.sql_store import SlateWriter
 from app.domain.errors import StoreUnavailable
@@ -23,8 +24,12 @@ class _Memory:
         self.written = threading.Event()
         self.began = threading.Event()
         self.failures = 0
+        self.begun_at: Sequence[float] | None = None
 
-    def save_slates(self, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None:
+    def save_slates(
+        self, slates: Sequence[Slate], user_keys: Sequence[str | None], begun_at: Sequence[float] | None = None
+    ) -> None:
+        self.begun_at = begun_at
         self.began.set()
         assert self.open.wait(10)
         if self.failures:
@@ -118,3 +123,15 @@ def test_close_writes_what_waits_and_gives_up_on_a_broken_store() -> None:
     writer.offer(_slate("b"), None)
     writer.close()
     assert writer.dropped == 2
+
+
+def test_a_slate_says_when_its_request_began() -> None:
+    """By what its making took, and a second earlier: what an erasure overtook is refused rather than kept."""
+    store = _Memory()
+    writer = SlateWriter(store, capacity=9, flush_after_s=0.0, batch=9, retry_after_s=0.0, wall=lambda: 1000.0)
+    writer.offer(replace(_slate("a"), latency_ms={"total": 500.0}), "key")
+    writer.offer(_slate("b"), None)
+    writer.close()
+    writer._thread = None
+    batch = writer._next_batch()
+    assert [begun for _, _, begun in batch] == [998.5, 999.0]

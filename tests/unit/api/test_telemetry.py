@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.telemetry import configure_logging, server_timing
+from app.pipeline.pseudonym import Pseudonyms
+from app.telemetry import WITHHELD, configure_logging, server_timing
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,23 @@ def test_every_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> No
         ("broken\nin two lines", "error", "r1"),
     ]
     assert lines[0]["part"] == "index"
+
+
+def test_no_line_holds_a_shoppers_id(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fields for ids hold pseudonyms, told apart by kind, or nothing; what a shopper wrote is withheld."""
+    fields = {"user_id": "ada", "anonymousId": "ada", "session_id": None, "query": "lamp for ada"}
+    configure_logging(stand_in=Pseudonyms.of_secrets({3: b"s" * 32}).of)
+    structlog.get_logger("app.x").warning("one", **fields)
+    configure_logging()
+    structlog.contextvars.bind_contextvars(user_id="ada")
+    structlog.get_logger("app.x").warning("two", **fields)
+    first, second = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert first["user_id"].startswith("p3:")
+    assert first["anonymousId"].startswith("p3:")
+    assert first["user_id"] != first["anonymousId"]
+    assert (first["session_id"], first["query"]) == (None, WITHHELD)
+    assert (second["user_id"], second["anonymousId"]) == (WITHHELD, WITHHELD)
+    assert "ada" not in str(first) + str(second)
 
 
 def test_an_exception_is_logged_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:

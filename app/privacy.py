@@ -1,0 +1,149 @@
+"""PersonalData: what a shopper may ask for beyond recommendations. Everything held, and that nothing is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from app.domain.errors import StoreUnavailable
+from app.domain.privacy import ErasedKind, Erasure, Holdings, PendingPart, Receipt
+
+log = structlog.get_logger(__name__)
+
+RETRAIN_WITHIN_S = 86_400.0
+"""How long a model that learned from an erased shopper may serve before `readyz` and `doctor` say so."""
+
+
+class Records(Protocol):
+    """The store's side. Every method may raise StoreUnavailable."""
+
+    def holdings(self, user_id: str) -> Holdings:
+        """Everything held about a shopper, as one state."""
+        ...
+
+    def erase(self, subject: str, kind: ErasedKind, *, baseline_version: str | None) -> Erasure:
+        """Deletes every row and puts tombstones, in one transaction."""
+        ...
+
+    def clean_files(self, traces: Sequence[str] | None, *, any_size: bool = False) -> bool:
+        """Whether nothing of what was deleted is left in the files; None = it is not known what that was."""
+        ...
+
+    def unfinished(self) -> Sequence[Erasure]:
+        """Erasures with something pending, oldest first."""
+        ...
+
+    def save_receipt(self, receipt: Receipt) -> None:
+        """Remembers what is pending, and counts that came later."""
+        ...
+
+    def oldest_untrained(self, version: str | None) -> float | None:
+        """When the first shopper was erased whose events this model learned from, None where there is none."""
+        ...
+
+    def key_problem(self) -> str | None:
+        """Why erased shoppers can't be told with the keys of now, None when they can."""
+        ...
+
+
+class PersonalData:
+    """Export and erasure across every store. Synchronous; any thread may call it.
+
+    An erasure does the irrevocable part first: rows and tombstones in one transaction. What then can't be done at once
+    (a file that another process holds) is in the receipt as `pending`, is tried again in the background and at
+    every repetition of the request, and is never reported as done.
+    """
+
+    def __init__(
+        self,
+        *,
+        records: Records,
+        forget_answers: Callable[[Sequence[str]], int],
+        forget_rejects: Callable[[Sequence[str]], int],
+        baseline_version: Callable[[], str | None],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """Takes what it works with.
+
+        Args: forget_answers: removes what the model cache holds for pseudonyms, in every worker; forget_rejects: takes
+              the lines that name one of the texts out of rejects files; either says how many there were.
+        """
+        self._records = records
+        self._forget_answers = forget_answers
+        self._forget_rejects = forget_rejects
+        self._baseline_version = baseline_version
+        self._wall = wall
+
+    def export(self, user_id: str) -> Holdings:
+        """Everything held about a shopper. Raises StoreUnavailable."""
+        return self._records.holdings(user_id)
+
+    def erase(self, subject: str, kind: ErasedKind = "user") -> Receipt:
+        """Erases a shopper, or a visitor without an account, everywhere.
+
+        Returns: what was deleted; the receipt of before where nothing was held any more.
+        Raises:  StoreUnavailable: the database can't be written; nothing was erased, and it may be asked for again.
+        """
+        done = self._records.erase(subject, kind, baseline_version=self._baseline_version())
+        rejects = self._forget_rejects(done.traces)
+        counts = dict(done.receipt.stores)
+        if rejects:
+            counts["rejects"] = counts.get("rejects", 0) + rejects
+        receipt = self._finished(replace(done, receipt=replace(done.receipt, stores=counts)), done.traces)
+        log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
+        return receipt
+
+    def finish(self, *, any_size: bool = False) -> Sequence[Receipt]:
+        """Tries again what is pending of earlier erasures; the receipts that still have something pending.
+
+        Args: any_size: writes a large database anew as well; writers wait until that is done.
+        """
+        tried = [self._finished(done, None, any_size=any_size) for done in self._records.unfinished()]
+        return [receipt for receipt in tried if receipt.pending]
+
+    def warnings(self) -> Mapping[str, str]:
+        """What an operator has to do so that erasures hold, by part; empty when nothing."""
+        found = {}
+        if (problem := self._records.key_problem()) is not None:
+            found["pseudonyms"] = problem
+        since = self._records.oldest_untrained(self._baseline_version())
+        if since is not None and self._wall() - since > RETRAIN_WITHIN_S:
+            day = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M")
+            found["erasure"] = (
+                f"the baseline model learned from a shopper who was erased on {day} UTC; run `shelfwise train`"
+            )
+        if waiting := sorted({part for done in self._records.unfinished() for part in done.receipt.pending}):
+            found["erasure pending"] = f"{', '.join(waiting)} of an erasure is not done; run `shelfwise erase --finish`"
+        return found
+
+    def _finished(self, done: Erasure, traces: Sequence[str] | None, *, any_size: bool = False) -> Receipt:
+        counts, pending = dict(done.receipt.stores), list(done.receipt.pending)
+        parts: dict[PendingPart, Callable[[], bool]] = {
+            "answers": lambda: self._answers_forgotten(done.pseudonyms, counts),
+            "database": lambda: self._records.clean_files(traces, any_size=any_size),
+        }
+        for part, work in parts.items():
+            # Of an erasure that was done before, what may have come since is looked for again all the same.
+            if part not in pending and not done.again:
+                continue
+            try:
+                clean = work()
+            except StoreUnavailable as error:
+                clean = False
+                log.warning("erasure_pending", part=part, reason=str(error), receipt_id=done.receipt.receipt_id)
+            if clean and part in pending:
+                pending.remove(part)
+            elif not clean and part not in pending:
+                pending.append(part)
+        receipt = replace(done.receipt, stores=counts, pending=tuple(pending))
+        self._records.save_receipt(receipt)
+        return receipt
+
+    def _answers_forgotten(self, pseudonyms: Sequence[str], counts: dict[str, int]) -> bool:
+        counts["answers"] = counts.get("answers", 0) + self._forget_answers(pseudonyms)
+        return True
