@@ -125,14 +125,15 @@ class _Reader:
 
     def __init__(self, cursor: sqlite3.Cursor, values: Mapping[str, Any], *, spread: bool) -> None:
         self._cursor, self._values, self._spread = cursor, values, spread
+        self._names: dict[int, str] = dict(cursor.execute("SELECT row, name FROM temp.label").fetchall())
 
     def groups(self, grouping: Grouping | None, merged: Collection[str] = ()) -> dict[str, GroupTally]:
         """Group → its tally, in the order of the names, what was merged last; everything under "" when not grouped."""
         grouped = grouping is not None
-        slates = _sums(self._rows(sums.SLATES, grouped), SLATE_COLUMNS)
-        orders = _sums(self._rows(sums.GROUP_ORDERS, grouped), ORDER_COLUMNS)
-        visits = _sums(self._rows(sums.GROUP_VISITS, grouped), VISIT_COLUMNS)
-        waits = _waits(self._rows(sums.GROUP_WAITS, grouped))
+        slates = _sums(self._grouped(sums.SLATES, grouped), SLATE_COLUMNS)
+        orders = _sums(self._grouped(sums.GROUP_ORDERS, grouped), ORDER_COLUMNS)
+        visits = _sums(self._grouped(sums.GROUP_VISITS, grouped), VISIT_COLUMNS)
+        waits = _waits(self._grouped(sums.GROUP_WAITS, grouped))
         costs: dict[str, ModelCost] = {}
         for name, *cost in self._rows(sums.costs(grouping)):
             shown = OTHER if name in merged else name
@@ -151,10 +152,10 @@ class _Reader:
     def shop(self) -> ShopTally:
         """What happened in the period."""
         return ShopTally(
-            _sums(self._rows(sums.SHOP_SHOPPERS), SHOPPER_COLUMNS).get("", _zeros(SHOPPER_COLUMNS)),
-            _sums(self._rows(sums.SHOP_ORDERS), ORDER_COLUMNS).get("", _zeros(ORDER_COLUMNS)),
-            _sums(self._rows(sums.SHOP_VISITS), VISIT_COLUMNS).get("", _zeros(VISIT_COLUMNS)),
-            _waits(self._rows(sums.SHOP_WAITS)).get("", _NO_WAITS),
+            _sums(self._grouped(sums.SHOP_SHOPPERS), SHOPPER_COLUMNS).get("", _zeros(SHOPPER_COLUMNS)),
+            _sums(self._grouped(sums.SHOP_ORDERS), ORDER_COLUMNS).get("", _zeros(ORDER_COLUMNS)),
+            _sums(self._grouped(sums.SHOP_VISITS), VISIT_COLUMNS).get("", _zeros(VISIT_COLUMNS)),
+            _waits(self._grouped(sums.SHOP_WAITS)).get("", _NO_WAITS),
         )
 
     def left_out(self) -> LeftOut:
@@ -162,14 +163,18 @@ class _Reader:
         return LeftOut(*self._rows(sums.LEFT_OUT)[0])
 
     def _rows(self, statement: str, grouped: bool = False) -> list[tuple[Any, ...]]:
-        filled = statement.replace("{name}", "n.name" if grouped else "''")
-        filled = filled.replace("{named}", "JOIN label n ON n.row = s.label" if grouped else "")
+        filled = statement.replace("{label}", "s.label" if grouped else "0")
+        filled = filled.replace("{distinct}", "" if grouped else "DISTINCT")
         filled = filled.replace("{bucket}", sums.SPREAD if self._spread else "code")
         return self._cursor.execute(filled, _named(filled, self._values)).fetchall()
 
+    def _grouped(self, statement: str, grouped: bool = False) -> list[tuple[Any, ...]]:
+        """The rows with the group's name before them, "" for everything together."""
+        return [(self._names.get(label, ""), *row) for label, *row in self._rows(statement, grouped)]
+
 
 def _sums(rows: Sequence[tuple[Any, ...]], columns: Sequence[str]) -> dict[str, Sums]:
-    """Name → column → sum per bucket, of rows (name, bucket, a number per column)."""
+    """Group → column → sum per bucket, of rows (group, bucket, a number per column)."""
     by_name: dict[str, list[tuple[Any, ...]]] = {}
     for row in rows:
         by_name.setdefault(row[0], []).append(row[2:])

@@ -26,7 +26,7 @@ _BUYER = "coalesce(e.user_id, e.anonymous_id, e.session_id, char(0) || coalesce(
 _VISIT = f"""
 CREATE TEMP TABLE visit AS
 SELECT g.session_id AS session_id, {_EVENT_SHOPPER} AS shopper, g.began AS began, g.ended AS ended, g.events AS events,
-    0 AS carts, 0 AS purchases, NULL AS cart_at
+    0 AS carts, 0 AS purchases, NULL AS cart_at, NULL AS code
 FROM (
     SELECT session_id, min(timestamp) AS began, max(timestamp) AS ended, count(*) AS events, max(row) AS last
     FROM events WHERE session_id IS NOT NULL AND +timestamp >= :since AND +timestamp < :until GROUP BY session_id
@@ -46,8 +46,7 @@ _ROBOTS = (
 
 _SLATE = """
 CREATE TEMP TABLE slate (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, inside INTEGER, served_at REAL, label INTEGER, code INTEGER,
-    products TEXT
+    row INTEGER PRIMARY KEY, inside INTEGER, served_at REAL, label INTEGER, code INTEGER, products TEXT
 )
 """
 _LABEL = (
@@ -55,18 +54,20 @@ _LABEL = (
     "INSERT INTO label (name) SELECT DISTINCT {names} FROM slates s WHERE s.served_at >= :since - 2592000.0 ORDER BY 1",
 )
 _FILL_SLATE = """
-INSERT INTO slate (id, inside, served_at, label, code, products)
-SELECT s.recommendation_id, s.served_at >= :since AND s.served_at < :until, s.served_at, n.row, h.code, s.products
+INSERT INTO slate (row, inside, served_at, label, code, products)
+SELECT s.rowid, s.served_at >= :since AND s.served_at < :until, s.served_at, n.row, h.code, s.products
 FROM slates s JOIN label n ON n.name = {names}
     JOIN shopper h ON h.key = coalesce(s.user_key, char(0) || s.recommendation_id)
 WHERE s.served_at >= :since - 2592000.0
 """
 
+# kind: 1 impression, 2 click, 3 add_to_cart, 4 purchase
 _SEEN = """
 CREATE TEMP TABLE seen AS
-SELECT s.row AS slate, instr(s.products, char(10) || e.product_id || char(10)) AS place, e.kind AS kind,
+SELECT s.row AS slate, instr(s.products, char(10) || e.product_id || char(10)) AS place,
+    CASE e.kind WHEN 'impression' THEN 1 WHEN 'click' THEN 2 WHEN 'add_to_cart' THEN 3 ELSE 4 END AS kind,
     e.timestamp AS at, e.row AS event
-FROM events e LEFT JOIN slate s ON s.id = e.recommendation_id
+FROM events e LEFT JOIN slates w ON w.recommendation_id = e.recommendation_id LEFT JOIN slate s ON s.row = w.rowid
 WHERE e.timestamp >= :since - :window - :skew AND e.recommendation_id IS NOT NULL
     AND e.kind IN ('impression', 'click', 'add_to_cart', 'purchase')
     AND (e.session_id IS NULL OR e.session_id NOT IN (SELECT session_id FROM robot))
@@ -77,7 +78,7 @@ CREATE TEMP TABLE touch AS
 SELECT t.slate AS slate, t.place AS place, t.kind AS kind, t.at AS at, t.event AS event, e.product_id AS product_id,
     e.user_id AS user_id, e.anonymous_id AS anonymous_id, e.session_id AS session_id
 FROM seen t JOIN events e ON e.row = t.event
-WHERE t.place > 0 AND t.kind IN ('click', 'add_to_cart')
+WHERE t.place > 0 AND t.kind IN (2, 3)
 """
 _TOUCH_INDEXES = tuple(
     f"CREATE INDEX temp.touch_by_{key} ON touch ({key}, product_id, at) WHERE {key} IS NOT NULL"
@@ -117,7 +118,7 @@ _MATCH = """
 SELECT l.event, t.slate, t.place, t.at, t.event, l.at
 FROM line l JOIN touch t ON t.{key} = l.{key} AND t.product_id = l.product_id
     AND t.at >= l.at - :window AND t.at <= l.at + :skew
-WHERE l.{key} IS NOT NULL AND (l.kind = 'purchase' OR t.kind = 'click')
+WHERE l.{key} IS NOT NULL AND (l.kind = 'purchase' OR t.kind = 2)
 """
 # The visitor who clicked had signed in when buying (docs/decisions/009).
 _JOINED = """
@@ -125,12 +126,12 @@ SELECT l.event, t.slate, t.place, t.at, t.event, l.at
 FROM line l JOIN identities i ON i.user_id = l.user_id JOIN touch t ON t.anonymous_id = i.anonymous_id
     AND t.product_id = l.product_id AND t.at >= l.at - :window AND t.at <= l.at + :skew
 WHERE l.user_id IS NOT NULL AND t.user_id IS NULL AND (i.shared_from IS NULL OR t.at < i.shared_from)
-    AND (l.kind = 'purchase' OR t.kind = 'click')
+    AND (l.kind = 'purchase' OR t.kind = 2)
 """
 # What names its slate itself is a touch at its own time, so it comes last.
 _NAMED = """
 SELECT l.event, t.slate, t.place, l.at, l.event, l.at
-FROM line l JOIN seen t ON t.event = l.event JOIN slate s ON s.row = t.slate
+FROM line l JOIN seen t ON t.event = l.event AND t.kind IN (3, 4) JOIN slate s ON s.row = t.slate
 WHERE t.place > 0 AND l.at >= s.served_at - :skew AND l.at <= s.served_at + :window
 """
 _CREDIT = f"""
@@ -163,16 +164,15 @@ SELECT slate, sum(shown) AS impressions, sum(shown AND clicked) AS clicked_impre
     sum(clicked AND lines > 0) AS bought_clicks, sum(net) AS net, min(shown_at) AS shown_at,
     min(bought_at) AS bought_at, max(event) AS event
 FROM (
-    SELECT slate, place, max(what = 'impression') AS shown, max(what = 'click') AS clicked,
-        max(what = 'cart') AS carted, sum(what = 'bought') AS lines, sum(net) AS net,
-        min(CASE WHEN what = 'impression' THEN at END) AS shown_at,
-        min(CASE WHEN what = 'bought' THEN at END) AS bought_at, max(event) AS event
+    SELECT slate, place, max(what = 1) AS shown, max(what = 2) AS clicked, max(what = 3) AS carted,
+        sum(what = 4) AS lines, sum(net) AS net, min(CASE WHEN what = 1 THEN at END) AS shown_at,
+        min(CASE WHEN what = 4 THEN at END) AS bought_at, max(event) AS event
     FROM (
         SELECT t.slate AS slate, t.place AS place, t.kind AS what, t.at AS at, 0 AS net,
-            CASE WHEN t.kind = 'impression' THEN t.event END AS event
-        FROM seen t WHERE t.place > 0 AND t.kind IN ('impression', 'click')
+            CASE WHEN t.kind = 1 THEN t.event END AS event
+        FROM seen t WHERE t.place > 0 AND t.kind IN (1, 2)
         UNION ALL
-        SELECT slate, place, CASE kind WHEN 'purchase' THEN 'bought' ELSE 'cart' END, at,
+        SELECT slate, place, CASE kind WHEN 'purchase' THEN 4 ELSE 3 END, at,
             CASE kind WHEN 'purchase' THEN net ELSE 0 END, NULL FROM credit
     ) GROUP BY slate, place
 ) GROUP BY slate ORDER BY slate
@@ -180,13 +180,9 @@ FROM (
 # A session counts once in every group, and once in all.
 _SHOWN_VISIT = """
 CREATE TEMP TABLE shown_visit AS
-SELECT d.label AS label, v.session_id AS session_id, h.code AS code, v.began AS began, v.ended AS ended,
-    v.carts AS carts, v.purchases AS purchases
-FROM (
-    SELECT DISTINCT s.label AS label, v.rowid AS visit FROM outcome o JOIN slate s ON s.row = o.slate
-        JOIN events e ON e.row = o.event JOIN visit v ON v.session_id = e.session_id
-    WHERE s.inside
-) d JOIN visit v ON v.rowid = d.visit JOIN shopper h ON h.key = v.shopper
+SELECT DISTINCT s.label AS label, v.rowid AS visit FROM outcome o JOIN slate s ON s.row = o.slate
+    JOIN events e ON e.row = o.event JOIN visit v ON v.session_id = e.session_id
+WHERE s.inside AND v.code IS NOT NULL
 """
 _SHOPPER_SUM = """
 CREATE TEMP TABLE shopper_sum AS
@@ -203,8 +199,8 @@ _SHOPPER = (
     "CREATE TEMP TABLE shopper (code INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE)",
     # In their order: the same data give the same codes, so the same buckets.
     """
-    INSERT INTO shopper (key) SELECT DISTINCT coalesce(user_key, char(0) || recommendation_id) FROM slates
-    WHERE served_at >= :since - 2592000.0 ORDER BY 1
+    INSERT OR IGNORE INTO shopper (key) SELECT coalesce(user_key, char(0) || recommendation_id) FROM slates
+    WHERE served_at >= :since - 2592000.0 ORDER BY served_at, recommendation_id
     """,
 )
 _MORE_SHOPPERS = """
@@ -213,6 +209,9 @@ INSERT OR IGNORE INTO shopper (key) SELECT shopper FROM (
     UNION SELECT shopper FROM line WHERE kind = 'purchase' AND shopper IS NOT NULL
     UNION SELECT shopper FROM loose
 ) ORDER BY 1
+"""
+_VISITORS = """
+UPDATE visit SET code = (SELECT h.code FROM shopper h WHERE h.key = visit.shopper) WHERE shopper IS NOT NULL
 """
 _LOOSE = f"""
 CREATE TEMP TABLE loose AS
@@ -277,7 +276,7 @@ def preparation() -> list[str]:
     """The statements that make the other temporary tables, in order."""
     return [
         _SEEN,
-        "CREATE INDEX temp.seen_by_event ON seen (event) WHERE kind IN ('add_to_cart', 'purchase')",
+        "CREATE INDEX temp.seen_by_event ON seen (event) WHERE kind IN (3, 4)",
         _TOUCH,
         *_TOUCH_INDEXES,
         _LINE,
@@ -292,6 +291,7 @@ def preparation() -> list[str]:
         _FILL_OUTCOME,
         _LOOSE,
         _MORE_SHOPPERS,
+        _VISITORS,
         *_FIRSTS,
         _SHOPPER_SUM,
         _SHOWN_VISIT,
