@@ -20,6 +20,7 @@ from app import __version__
 from app.domain.errors import BadInput, ConfigurationError, ShelfwiseError
 from app.domain.imports import ImportReport
 from app.domain.ranking import MAX_ID_CHARS, MAX_QUERY_CHARS
+from app.report_commands import costs, report
 from app.settings import Settings
 from app.telemetry import configure_logging
 
@@ -223,50 +224,6 @@ def eval_(context: typer.Context) -> None:
 
 
 @app.command()
-def report(
-    since: Annotated[str | None, typer.Option("--from", help="A day such as 2026-09-01, or a time with zone.")] = None,
-    until: Annotated[str | None, typer.Option("--to", help="The same, excluded.")] = None,
-    group_by: Annotated[str | None, typer.Option(help="placement, strategy, prompt or day.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As GET /api/metrics/business answers.")] = False,
-) -> None:
-    """Print what recommendations brought in: the last 30 days, or a period."""
-    from typing import get_args
-
-    import orjson
-
-    from app.adapters.clock import AsOfClock
-    from app.api.report_answers import report_answer
-    from app.bootstrap import open_store
-    from app.domain.figures import Grouping
-    from app.report import business_report, period_of
-    from app.report_table import heading, report_table, shop_table
-    from app.reporting import Reporting
-
-    chosen: Grouping | None = next((name for name in get_args(Grouping) if name == group_by), None)
-    if group_by is not None and chosen is None:
-        raise typer.BadParameter(f"one of {', '.join(get_args(Grouping))}", param_hint="--group-by")
-    settings = read_settings()
-    store = open_store(settings)
-    reporting = Reporting.open(settings, AsOfClock(settings.as_of, store.last_event_at).now)
-    try:
-        made = business_report(reporting.parts, period_of(since, until, reporting.parts.now()), chosen)
-    finally:
-        reporting.close()
-        store.close()
-    if as_json:
-        sys.stdout.buffer.write(
-            orjson.dumps(report_answer(made, settings.currency), option=orjson.OPT_INDENT_2) + b"\n"
-        )
-        return
-    out.print(heading(made), markup=False, highlight=False)
-    for note in made.notes:
-        out.print(note, style="bold", markup=False, highlight=False)
-    if made.total.slates_served or made.total.cost.calls:
-        out.print(report_table(made, settings.currency))
-    out.print(shop_table(made, settings.currency))
-
-
-@app.command()
 def erase(
     user: Annotated[str | None, typer.Argument(help="The shopper's id.", show_default=False)] = None,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="USER is a visitor without an account.")] = False,
@@ -313,6 +270,10 @@ def erase(
             )
     if any(receipt.pending for receipt in receipts):
         raise typer.Exit(1)
+
+
+app.command()(report)
+app.command()(costs)
 
 
 @app.command()

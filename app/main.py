@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from app.api import (
     chat,
+    costs,
     errors,
     events,
     feedback,
@@ -162,6 +163,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         feedback,
         chat,
         metrics_business,
+        costs,
         health,
         reading,
     ):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Protocol
 
 from app.domain.errors import BadInput, Overloaded
 from app.domain.figures import AttributionRule, BusinessReport, Grouping, Period, Tally
+from app.domain.model_calls import CostGroup, CostGrouping
 from app.domain.money import exponent
 from app.pipeline.business_figures import figures, notes, shop_figures
 
@@ -68,6 +69,24 @@ class Attribution(Protocol):
         ...
 
 
+class Costs(Protocol):
+    """Adds up what model calls cost."""
+
+    def costs(self, *, group_by: CostGrouping, since: float, until: float) -> Sequence[CostGroup]:
+        """What calls that began in [since, until) came to, the dearest group first. Raises: StoreUnavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CostReport:
+    """What model calls came to; `total` adds the groups up."""
+
+    period: Period
+    grouping: CostGrouping
+    groups: Sequence[CostGroup]
+    total: CostGroup
+
+
 @dataclass(frozen=True, slots=True)
 class ReportParts:
     """What reports are made from (see bootstrap)."""
@@ -76,6 +95,7 @@ class ReportParts:
     rule: AttributionRule
     currency: str
     now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
+    ledger: Costs
 
 
 def business_report(parts: ReportParts, period: Period | None, grouping: Grouping | None) -> BusinessReport:
@@ -100,6 +120,20 @@ def business_report(parts: ReportParts, period: Period | None, grouping: Groupin
         left_out=tally.left_out,
         notes=notes(tally, open_until=None if chosen.until is None else chosen.until + parts.rule.window_s, now=now),
     )
+
+
+def cost_report(parts: ReportParts, since: str | None, until: str | None, grouping: CostGrouping) -> CostReport:
+    """Model calls of a period (see `period_of`), the last 30 days without one. The ledger's clock is the wall clock.
+
+    Raises: BadInput: no such period. StoreUnavailable.
+    """
+    now = time.time()
+    period = period_of(since, until, now) or Period(now - DEFAULT_DAYS * 86_400.0)
+    end = float("inf") if period.until is None else period.until
+    groups = parts.ledger.costs(group_by=grouping, since=period.since, until=end)
+    counted = [field.name for field in fields(CostGroup) if field.name != "name"]
+    total = CostGroup("total", **{name: sum(getattr(group, name) for group in groups) for name in counted})
+    return CostReport(period, grouping, groups, total)
 
 
 class ReportDesk:
@@ -130,6 +164,10 @@ class ReportDesk:
         # Shielded: one reader who leaves must not take the answer from the others.
         return await asyncio.shield(running)
 
+    async def costs(self, since: str | None, until: str | None, grouping: CostGrouping) -> CostReport:
+        """See `cost_report`; never kept, a ledger is read in no time."""
+        return await asyncio.to_thread(cost_report, self._parts, since, until, grouping)
+
     def _keep(self, asked: Asked, done: asyncio.Future[BusinessReport]) -> None:
         self._running.pop(asked, None)
         if done.cancelled() or done.exception() is not None:
@@ -140,4 +178,4 @@ class ReportDesk:
             self._kept.popitem(last=False)
 
 
-__all__ = ["Attribution", "ReportDesk", "ReportParts", "business_report", "period_of"]
+__all__ = ["Attribution", "CostReport", "ReportDesk", "ReportParts", "business_report", "cost_report", "period_of"]

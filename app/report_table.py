@@ -11,6 +11,7 @@ from rich.table import Table
 from app.api.report_answers import amount
 from app.domain.figures import BusinessReport, Estimate, Figures
 from app.domain.money import format_minor
+from app.report import CostReport
 
 
 def report_table(report: BusinessReport, currency: str) -> Table:
@@ -55,6 +56,26 @@ def heading(report: BusinessReport) -> str:
         f"Slates served from {_day(report.period.since)} to {end}; a purchase counts for the last slate touched within "
         f"{report.rule.window_s / 86_400.0:g} days before it. 95% intervals; n in brackets."
     )
+
+
+def costs_table(report: CostReport) -> Table:
+    """One row per group of model calls, the total last; US dollars."""
+    table = Table(box=None, pad_edge=False)
+    headings = ("calls", "input", "output", "cached", "cost, USD", "charged, USD", "unknown cost", "background")
+    table.add_column(report.grouping)
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    for group in (*report.groups, report.total):
+        counts = (group.calls, group.input_tokens, group.output_tokens, group.cached_tokens)
+        table.add_row(
+            escape(group.name),
+            *(f"{n:,}" for n in counts),
+            f"{group.cost_usd:.6f}",
+            f"{group.charged_usd:.6f}",
+            f"{group.unknown_cost:,}",
+            f"{group.background:,}",
+        )
+    return table
 
 
 def _lines(figures: Figures, currency: str) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ class Reporting:
         """
         attribution = SqlAttribution.open(settings.sqlalchemy_url)
         rule = AttributionRule(window_s=settings.attribution_window_days * 86_400.0)
-        parts = ReportParts(attribution, rule, settings.currency, now)
+        parts = ReportParts(attribution, rule, settings.currency, now, attribution.ledger())
         thread = ThreadPoolExecutor(1, thread_name_prefix="report")
         return cls(attribution, parts, thread, ReportDesk(parts, thread))
 

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass, field, replace
 
 import httpx
-import numpy as np
 import pytest
 import structlog
 from fastapi import FastAPI
@@ -16,20 +15,7 @@ from fastapi import FastAPI
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import ShopperErased, UnknownProduct, UnknownRecommendation
-from app.domain.figures import (
-    ORDER_COLUMNS,
-    SHOPPER_COLUMNS,
-    SLATE_COLUMNS,
-    VISIT_COLUMNS,
-    AttributionRule,
-    Grouping,
-    GroupTally,
-    LeftOut,
-    Period,
-    ShopTally,
-    Tally,
-    Waits,
-)
+from app.domain.figures import AttributionRule
 from app.domain.imports import Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
@@ -45,6 +31,7 @@ from app.service import Streamed
 from app.settings import Settings
 from app.shelves import Shelved
 from tests.api.chat_doubles import FakeAssistant
+from tests.support.fake_attribution import FakeAttribution
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 SECRET = "sk-secret-0123456789"
@@ -249,24 +236,6 @@ class FakeEventLog:
         return result
 
 
-class FakeAttribution:
-    """Nothing was served; notes what it was asked, and fails where it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[Period, Grouping | None]] = []
-        self.fails_with: Exception | None = None
-
-    def tally(self, period: Period, grouping: Grouping | None, rule: AttributionRule) -> Tally:
-        self.asked.append((period, grouping))
-        if self.fails_with is not None:
-            raise self.fails_with
-        nothing, no_waits = np.zeros(0), Waits(np.zeros(0), np.zeros(0))
-        orders, visits = dict.fromkeys(ORDER_COLUMNS, nothing), dict.fromkeys(VISIT_COLUMNS, nothing)
-        group = GroupTally(dict.fromkeys(SLATE_COLUMNS, nothing), orders, visits, no_waits)
-        shop = ShopTally(dict.fromkeys(SHOPPER_COLUMNS, nothing), orders, visits, no_waits)
-        return Tally(group, {} if grouping is None else {"home": group}, shop, LeftOut())
-
-
 @dataclass
 class FakeHealth:
     """What readyz reports."""
@@ -310,10 +279,9 @@ class FakeApplication:
         )
         self.assistant = FakeAssistant()
         self.attribution = FakeAttribution()
-        self.reports = ReportDesk(
-            ReportParts(self.attribution, AttributionRule(window_s=7 * 86_400.0), settings.currency, FixedClock().now),
-            ThreadPoolExecutor(1),
-        )
+        rule = AttributionRule(window_s=7 * 86_400.0)
+        parts = ReportParts(self.attribution, rule, settings.currency, FixedClock().now, self.attribution)
+        self.reports = ReportDesk(parts, ThreadPoolExecutor(1))
         self.clock = FixedClock()
         self.changes = 0
         self.catalogue = CatalogueEditor(self.store, now=self.clock.now, changed=self._note_change)  # type: ignore[arg-type]

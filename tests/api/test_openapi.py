@@ -33,6 +33,7 @@ def test_it_lists_the_endpoints_of_this_version(document: dict[str, Any]) -> Non
         "/api/products/{productId}": ["delete", "get", "patch", "put"],
         "/api/products:batch": ["post"],
         "/api/metrics/business": ["get"],
+        "/api/costs": ["get"],
         "/api/users/{userId}": ["delete", "get"],
         "/api/users/{userId}/preferences": ["get", "put"],
         "/api/users/{userId}/consent": ["get", "put"],

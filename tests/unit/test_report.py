@@ -11,7 +11,7 @@ import pytest
 from app.domain.errors import Overloaded
 from app.domain.figures import AttributionRule, Grouping, Period, Tally
 from app.report import KEPT_S, MOST_WAITING, ReportDesk, ReportParts
-from tests.api.conftest import FakeAttribution
+from tests.support.fake_attribution import FakeAttribution
 
 
 class Gated(FakeAttribution):
@@ -37,7 +37,7 @@ class Clock:
 
 
 def desk(attribution: Gated, clock: Clock) -> ReportDesk:
-    parts = ReportParts(attribution, AttributionRule(window_s=1.0), "EUR", lambda: 1e9)
+    parts = ReportParts(attribution, AttributionRule(window_s=1.0), "EUR", lambda: 1e9, attribution)
     return ReportDesk(parts, ThreadPoolExecutor(1), clock=clock)
 
 

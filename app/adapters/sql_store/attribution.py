@@ -8,6 +8,7 @@ the process run meanwhile, and readers in WAL mode hold up no writer.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import Engine, event
 from app.adapters.sql_store import attribution_sql as sql
 from app.adapters.sql_store import attribution_sums as sums
 from app.adapters.sql_store.connection import BUSY_TIMEOUT_S, cursor_of, open_engine, reading_one_state
+from app.adapters.sql_store.ledger import SqlLedger
 from app.domain.figures import (
     ORDER_COLUMNS,
     OTHER,
@@ -68,6 +70,10 @@ class SqlAttribution:
         event.listen(engine, "do_connect", connect)
         event.listen(engine, "connect", _bound_memory)
         return cls(engine)
+
+    def ledger(self) -> SqlLedger:
+        """The ledger on the same connections: for reading only."""
+        return SqlLedger(self._engine, wall=time.time)
 
     def close(self) -> None:
         """Closes the connection."""
