@@ -49,6 +49,7 @@ class Found:
     match: FloatScores  # of each of `rows`; 0 where it is not among the best
     order: IntArray  # the best that pass rules and filters, best first
     facts: SearchFacts
+    whole: bool  # some product that may be shown holds every word
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +81,15 @@ class Searcher:
         self._aligned: tuple[LexicalIndex, IntArray] | None = None
 
     def search(self, served: Served, query: Query, profile: Profile, now: float) -> Found:
-        """What matches `query.text` within its filters. Where nothing does, what matches a part of it, marked."""
+        """What matches `query.text` within its filters.
+
+        A product matches that holds every word, or that means nearly the same as the nearest one. Where no product
+        that may be shown holds every word, whatever holds a part or points in that direction is offered, marked.
+        """
         text = query.text if query.text is not None else ""
         evidence = self._evidence(served, text)
         found = self._found(served, query, profile, now, evidence, relaxed=False)
-        if found.facts.total > 0:
+        if found.whole:
             return found
         wider = self._found(served, query, profile, now, evidence, relaxed=True)
         return wider if wider.facts.total > 0 else found
@@ -104,7 +109,7 @@ class Searcher:
         match = np.zeros(len(shelf.snapshot), dtype=np.float32)
         match[order] = scores
         facts = SearchFacts(len(wanted), facets, evidence.read_as, relaxed)
-        return Found(rows, match[rows], order, facts)
+        return Found(rows, match[rows], order, facts, bool(evidence.every[wanted].any()))
 
     def _evidence(self, served: Served, text: str) -> _Evidence:
         shelf = served.shelf

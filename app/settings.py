@@ -40,7 +40,7 @@ class Settings(BaseSettings):
         description="package:NAME (model inside a Python package) | a local folder | a model id of the hub.",
     )
     similar_min_similarity: float = Field(
-        default=0.5, ge=-1, le=1, description="Cosine from which on a product counts as similar to another."
+        default=0.55, ge=-1, le=1, description="Cosine from which on a product counts as similar to another."
     )
     search_personalized: bool = Field(
         default=False, description="Whether a shopper's taste moves the results of /api/search."

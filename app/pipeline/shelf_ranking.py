@@ -17,14 +17,15 @@ from app.pipeline.rules import CompiledRules, eligible
 from app.pipeline.rules_schema import Pin, SlateRule
 from app.pipeline.scoring import percentile
 from app.pipeline.shelf import Shelf
-from app.pipeline.slate import compose
+from app.pipeline.slate import DIVERSITY_POOL, compose
 from app.pipeline.variants import Group
 
 VARIANTS = "variants"
 """What a product is left out by when another variant of it is listed."""
 
-COMPOSED = 60
-"""Best eligible products that the slate is made of (at least twice the limit): as deep as diversity looks, and more."""
+COMPOSED = 24
+"""Best eligible products, one of each group of variants, that the slate is made of (at least twice the limit).
+Each one's record is read for its group, so many of them would cost more than finding them."""
 
 GroupsOf = Callable[[Sequence[int]], Mapping[int, Group]]
 """Snapshot rows → what each one's variants share; rows without a record are left out."""
@@ -64,10 +65,11 @@ def shelf_ranking(
     of_row = np.full(len(shelf.snapshot), np.nan)
     of_row[rows] = match
     percentiles = percentile(of_row[order])
-    best = np.arange(min(len(order), max(COMPOSED, 2 * query.limit)))
+    wanted = max(COMPOSED, 2 * query.limit)
+    best = np.arange(min(len(order), max(DIVERSITY_POOL, wanted)))
     variants: tuple[int, ...] = ()
     if groups is not None:
-        best, variants = _one_of_each(order[best], groups(order[best].tolist()), listed)
+        best, variants = _one_of_each(order, groups, listed, wanted)
     composition = compose(
         order[best],
         percentiles[best],
@@ -99,17 +101,26 @@ def search_rules(rules: Sequence[SlateRule]) -> tuple[SlateRule, ...]:
 
 
 def _one_of_each(
-    rows: IntArray, groups: Mapping[int, Group], listed: frozenset[Group]
+    rows: IntArray, groups: GroupsOf, listed: frozenset[Group], wanted: int
 ) -> tuple[NDArray[np.intp], tuple[int, ...]]:
-    """Positions of the first of each group, and the rows that are left out; a row without a group stays."""
+    """Positions of the first of each group, and the rows before the last of them that are left out.
+
+    A row without a group stays. Rows are looked at in parts, until `wanted` are found or none is left.
+    """
     seen = set(listed)
-    kept, left_out = [], []
-    for position, row in enumerate(rows.tolist()):
-        group = groups.get(row)
-        if group is not None and group in seen:
-            left_out.append(row)
-            continue
-        if group is not None:
-            seen.add(group)
-        kept.append(position)
+    kept: list[int] = []
+    left_out: list[int] = []
+    for start in range(0, len(rows), wanted):
+        part = rows[start : start + wanted].tolist()
+        found = groups(part)
+        for position, row in enumerate(part, start):
+            group = found.get(row)
+            if group is not None and group in seen:
+                left_out.append(row)
+                continue
+            if group is not None:
+                seen.add(group)
+            kept.append(position)
+        if len(kept) >= wanted:
+            break
     return np.asarray(kept, dtype=np.intp), tuple(left_out)

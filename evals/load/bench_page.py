@@ -73,6 +73,8 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
             yield f"| {name} | {seconds[0]} | {embedded} | {seconds[1]} | {seconds[2]} |"
     if "model" in measured:
         yield from _model(measured["model"])
+    if "shelves" in measured:
+        yield from _shelves(measured["shelves"])
     for key, name in _known(measured):
         for part, why in measured[key]["degraded"].items():
             yield f"\n{name} ran degraded: {part}: {why}"
@@ -142,7 +144,31 @@ def _said(ms: Mapping[str, float]) -> str:
     return ", ".join(f"{p} {ms[p]:.1f} ms" for p in ("p50", "p95", "p99"))
 
 
+def _shelves(shelves: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "## Shelves"
+    yield ""
+    yield (
+        f"`python -m evals.load.shelf_bench`: {shelves['products']:,} synthetic products, {shelves['requests']:,} "
+        "requests of each kind, one at a time, through `ShelfService.show`, without reasons; half for a shopper with "
+        "a history. Every search text is a new one, so each is embedded."
+    )
+    yield ""
+    yield "| shelf | p50 ms | p95 ms | p99 ms | asked for |"
+    yield "|---|---|---|---|---|"
+    for name, ms in shelves["latency_ms"].items():
+        target = 30 if name.startswith("search") else 8
+        yield f"| {name} | " + " | ".join(f"{ms[p]:.1f}" for p in ("p50", "p95", "p99")) + f" | p95 ≤ {target} ms |"
+    yield ""
+    yield (
+        f"The events of the last five weeks are read and counted in {shelves['events_counted_s']:.1f} s after the "
+        f"start and in {shelves['events_counted_again_s']:.1f} s again, in a thread of its own."
+    )
+    for part, why in shelves["degraded"].items():
+        yield f"\nThe shelves ran degraded: {part}: {why}"
+
+
 def _known(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in measured:
-        if key not in ("machine", "model", "events"):
+        if key not in ("machine", "model", "events", "shelves"):
             yield key, NAMES.get(key, key)
