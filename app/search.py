@@ -9,7 +9,7 @@ import numpy as np
 
 from app.domain.catalog import BoolArray, IntArray, Product
 from app.domain.ranking import Filters, Query
-from app.domain.searching import Facets, SearchFacts
+from app.domain.searching import SearchFacts
 from app.finder import Finder, Served
 from app.pipeline.candidates import (
     QUERY_MIN_SIMILARITY,
@@ -33,7 +33,7 @@ POOL = 150
 NEAR_SHARE = 0.8
 """A product whose similarity to the text is this share of the best one's matches it, whatever its words
 (docs/search-quality.md has what that adds and costs)."""
-EXACT_UP_TO = 5_000
+EXACT_UP_TO = 2_000
 """Matches up to which each one's similarity is looked up where filters left too few of the nearest."""
 ATTRIBUTES_READ = 1_000
 """Best matches whose records a filter on attributes reads; those after them are left out."""
@@ -49,7 +49,6 @@ class Found:
     match: FloatScores  # of each of `rows`; 0 where it is not among the best
     order: IntArray  # the best that pass rules and filters, best first
     facts: SearchFacts
-    whole: bool  # some product that may be shown holds every word
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,30 +85,33 @@ class Searcher:
         A product matches that holds every word, or that means nearly the same as the nearest one. Where no product
         that may be shown holds every word, whatever holds a part or points in that direction is offered, marked.
         """
-        text = query.text if query.text is not None else ""
-        evidence = self._evidence(served, text)
-        found = self._found(served, query, profile, now, evidence, relaxed=False)
-        if found.whole:
-            return found
-        wider = self._found(served, query, profile, now, evidence, relaxed=True)
-        return wider if wider.facts.total > 0 else found
-
-    def _found(
-        self, served: Served, query: Query, profile: Profile, now: float, evidence: _Evidence, *, relaxed: bool
-    ) -> Found:
-        shelf, rules = served.shelf, served.rules
-        rows = self._with_attributes(served, query.filters, evidence, evidence.matched(relaxed=relaxed))
-        unfiltered = replace(query, filters=Filters(in_stock=query.filters.in_stock))
-        context = rules_see(shelf, unfiltered, profile, _NO_ROWS, now)
-        allowed = eligible(rules, context, rows).eligible_rows()
-        inside = np.logical_and.reduce(passes(shelf.snapshot, rules.codes, allowed, query.filters))
-        wanted = allowed[inside]
-        facets = facets_of(shelf.snapshot, rules.codes, allowed, query.filters) if len(allowed) else Facets()
+        evidence = self._evidence(served, query.text if query.text is not None else "")
+        rows, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=False)
+        relaxed = not evidence.every[wanted].any()
+        if relaxed:
+            rows, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=True)
+        shelf = served.shelf
         order, scores = self._ordered(shelf, profile, now, evidence, wanted)
         match = np.zeros(len(shelf.snapshot), dtype=np.float32)
         match[order] = scores
-        facts = SearchFacts(len(wanted), facets, evidence.read_as, relaxed)
-        return Found(rows, match[rows], order, facts, bool(evidence.every[wanted].any()))
+        facts = SearchFacts(
+            total=len(wanted),
+            facets=facets_of(shelf.snapshot, served.rules.codes, allowed, query.filters),
+            read_as=evidence.read_as,
+            relaxed=relaxed and len(wanted) > 0,
+        )
+        return Found(rows, match[rows], order, facts)
+
+    def _wanted(
+        self, served: Served, query: Query, profile: Profile, now: float, evidence: _Evidence, *, relaxed: bool
+    ) -> tuple[IntArray, IntArray, IntArray]:
+        """Rows that match, those of them that may be shown, and those of these that pass the facets' filters."""
+        shelf, rules = served.shelf, served.rules
+        rows = self._with_attributes(served, query.filters, evidence, evidence.matched(relaxed=relaxed))
+        unfiltered = replace(query, filters=Filters(in_stock=query.filters.in_stock))
+        allowed = eligible(rules, rules_see(shelf, unfiltered, profile, _NO_ROWS, now), rows).eligible_rows()
+        by_category, by_brand, by_price = passes(shelf.snapshot, rules.codes, allowed, query.filters)
+        return rows, allowed, allowed[by_category & by_brand & by_price]
 
     def _evidence(self, served: Served, text: str) -> _Evidence:
         shelf = served.shelf

@@ -17,7 +17,7 @@ from app.domain.ranking import Query, Slate
 from app.domain.searching import SearchFacts
 from app.finder import Served, Stopwatch
 from app.pipeline.bought_together import bought_together
-from app.pipeline.candidates import FloatScores
+from app.pipeline.candidates import FloatScores, Retrieved
 from app.pipeline.facts import cited_ids
 from app.pipeline.item_evidence import Scene
 from app.pipeline.model_order import ModelOrder
@@ -34,6 +34,9 @@ from app.service import ServiceParts
 
 TRENDING_DEPTH = 1_000
 """Best of what trends that the rules choose from."""
+
+PAGES_REMEMBERED = 10_000
+"""Product pages whose neighbours are kept: some 15 MB."""
 
 NOT_ASKED = ModelOrder("baseline", "not_requested")
 
@@ -83,6 +86,7 @@ class ShelfService:
         self._parts = parts
         self._trends = trends
         self._similar_min = similar_min
+        self._near: tuple[object, dict[int, Retrieved]] = (None, {})  # of which vectors, by row
         self._searcher = Searcher(parts.finder, personalized=search_personalized)
 
     async def show(self, query: Query) -> Shelved:
@@ -161,11 +165,30 @@ class ShelfService:
         return finder.profile(served, query, finder.shopper(query), now)
 
     def _similar(self, served: Served, query: Query, profile: Profile, now: float) -> _Ranked:
-        shelf, row = served.shelf, self._page(served, query)
-        vectors, known = shelf.item_vectors(np.asarray([row], dtype=np.int32))
-        near = self._parts.finder.nearest(served, vectors[0] if known[0] else None, NEIGHBOURS + 1)
-        found = similar_to(shelf, row, near, min_similarity=self._similar_min)
+        row = self._page(served, query)
+        found = similar_to(served.shelf, row, self._near_page(served, row), min_similarity=self._similar_min)
         return self._beside(served, query, profile, now, row, found.rows, found.scores)
+
+    def _near_page(self, served: Served, row: int) -> Retrieved | None:
+        """What the vector index finds for a product. Pages recur, so it is remembered while the vectors stay.
+
+        The search is most of what this shelf costs (docs/benchmarks.md).
+        """
+        shelf = served.shelf
+        vectors, remembered = self._near
+        if vectors is not shelf.vectors:
+            remembered = {}
+            self._near = (shelf.vectors, remembered)
+        known = remembered.get(row)
+        if known is not None:
+            return known
+        own, has_vector = shelf.item_vectors(np.asarray([row], dtype=np.int32))
+        near = self._parts.finder.nearest(served, own[0] if has_vector[0] else None, NEIGHBOURS + 1)
+        if near is not None:
+            if len(remembered) >= PAGES_REMEMBERED:
+                remembered.clear()
+            remembered[row] = near
+        return near
 
     def _bought_together(self, served: Served, query: Query, profile: Profile, now: float) -> _Ranked:
         row = self._page(served, query)
