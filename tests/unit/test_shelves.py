@@ -118,7 +118,7 @@ def test_similar_products_are_of_a_kind_with_the_page(demo: Application) -> None
 
 def test_variants_are_shown_once(demo_copy: Path, opened: Callable[..., Application]) -> None:
     """Of a group the nearest; neither the page's own variants nor a second one of another group."""
-    application = opened(demo_copy)
+    application = opened(demo_copy, similar_min_similarity=0.2)
     by_id = application.store.products([HEADPHONES, "el-0005", "el-0009", "el-0011", "el-0014"])
     grouped = {
         HEADPHONES: "page", "el-0014": "page", "el-0005": "g", "el-0009": "g", "el-0011": "g",
