@@ -23,7 +23,7 @@ from app.pipeline.facets import facets_of, passes
 from app.pipeline.profile import Profile
 from app.pipeline.query_match import QueryScale, relevance
 from app.pipeline.ranker import rules_see
-from app.pipeline.rules import eligible
+from app.pipeline.rules import Eligibility, eligible
 from app.pipeline.seller_text import folded_words
 from app.pipeline.shelf import Shelf, top_rows
 from app.ports import LexicalIndex
@@ -49,6 +49,7 @@ class Found:
     match: FloatScores  # of each of `rows`; 0 where it is not among the best
     order: IntArray  # the best that pass rules and filters, best first
     facts: SearchFacts
+    verdict: Eligibility | None  # the rules on `rows`, where no filter of the request adds to them
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,10 @@ class Searcher:
         that may be shown holds every word, whatever holds a part or points in that direction is offered, marked.
         """
         evidence = self._evidence(served, query.text if query.text is not None else "")
-        rows, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=False)
+        rows, verdict, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=False)
         relaxed = not evidence.every[wanted].any()
         if relaxed:
-            rows, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=True)
+            rows, verdict, allowed, wanted = self._wanted(served, query, profile, now, evidence, relaxed=True)
         shelf = served.shelf
         order, scores = self._ordered(shelf, profile, now, evidence, wanted)
         match = np.zeros(len(shelf.snapshot), dtype=np.float32)
@@ -100,18 +101,22 @@ class Searcher:
             read_as=evidence.read_as,
             relaxed=relaxed and len(wanted) > 0,
         )
-        return Found(rows, match[rows], order, facts)
+        filtered = query.filters != Filters(in_stock=query.filters.in_stock, attributes=query.filters.attributes)
+        return Found(rows, match[rows], order, facts, None if filtered else verdict)
 
     def _wanted(
         self, served: Served, query: Query, profile: Profile, now: float, evidence: _Evidence, *, relaxed: bool
-    ) -> tuple[IntArray, IntArray, IntArray]:
-        """Rows that match, those of them that may be shown, and those of these that pass the facets' filters."""
+    ) -> tuple[IntArray, Eligibility, IntArray, IntArray]:
+        """Rows that match, the rules on them, those that may be shown, and those of these that pass facets' filters."""
         shelf, rules = served.shelf, served.rules
         rows = self._with_attributes(served, query.filters, evidence, evidence.matched(relaxed=relaxed))
         unfiltered = replace(query, filters=Filters(in_stock=query.filters.in_stock))
-        allowed = eligible(rules, rules_see(shelf, unfiltered, profile, _NO_ROWS, now), rows).eligible_rows()
+        # All rows are a slice to the rules, which is faster than a list of them.
+        every_row = None if len(rows) == len(shelf.snapshot) else rows
+        verdict = eligible(rules, rules_see(shelf, unfiltered, profile, _NO_ROWS, now), every_row)
+        allowed = verdict.eligible_rows()
         by_category, by_brand, by_price = passes(shelf.snapshot, rules.codes, allowed, query.filters)
-        return rows, allowed, allowed[by_category & by_brand & by_price]
+        return rows, verdict, allowed, allowed[by_category & by_brand & by_price]
 
     def _evidence(self, served: Served, text: str) -> _Evidence:
         shelf = served.shelf

@@ -256,6 +256,7 @@ class ShelfService:
             rows=found.rows,
             match=found.match,
             order=found.order,
+            verdict=found.verdict,
             context=np.empty(0, dtype=np.int32),
             now=now,
             slate_rules=search_rules(served.rules.rules.shop.slate),

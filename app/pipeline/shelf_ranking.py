@@ -13,7 +13,7 @@ from app.domain.ranking import Query
 from app.pipeline.candidates import Candidates, FloatScores
 from app.pipeline.profile import Profile
 from app.pipeline.ranker import Ranking, rules_see, with_slate_rules
-from app.pipeline.rules import CompiledRules, eligible
+from app.pipeline.rules import CompiledRules, Eligibility, eligible
 from app.pipeline.rules_schema import Pin, SlateRule
 from app.pipeline.scoring import percentile
 from app.pipeline.shelf import Shelf
@@ -42,6 +42,7 @@ def shelf_ranking(
     context: IntArray,
     now: float,
     order: IntArray | None = None,
+    verdict: Eligibility | None = None,
     groups: GroupsOf | None = None,
     listed: frozenset[Group] = frozenset(),
     slate_rules: Sequence[SlateRule] | None = None,
@@ -50,11 +51,13 @@ def shelf_ranking(
 
     Args:    rows: what was found, each once; match: how well each fits, higher is better;
              order: rows to rank, best first, where that is not all of `rows` by `match`; ineligible ones are dropped;
+             verdict: the rules on `rows`, where they were asked before;
              context: rows of the page; groups: None = variants stay; listed: groups that are on the page already;
              slate_rules: instead of the shop's.
     """
     at = rules_see(shelf, query, profile, context, now)
-    verdict = eligible(rules, at, rows)
+    if verdict is None:
+        verdict = eligible(rules, at, rows)
     if order is None:
         by_match = np.lexsort((rows, -match))
         order = rows[by_match][verdict.mask[by_match]]
