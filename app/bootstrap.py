@@ -239,7 +239,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     )
     parts = replace(parts, shelf_ranking=shelves.ranking)
     privacy = open_personal_data(settings.data_dir, store, None if model is None else model.cache, keeper)
-    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes, privacy), workers=workers)
+    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes, privacy, opened), workers=workers)
     return Application(
         settings=settings,
         store=store,

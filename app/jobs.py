@@ -7,10 +7,11 @@ import time
 import uuid
 
 from app.adapters.index_source import EmbeddedSource, SharedSource
+from app.adapters.reembedding import Reembedding
 from app.adapters.sql_store.leases import SqlLeases
 from app.adapters.sql_store.store import SqlStore
 from app.leader import Job, Leader
-from app.ports import Clock
+from app.ports import Clock, Embedder
 from app.privacy import PersonalData
 from app.settings import Settings
 
@@ -27,9 +28,16 @@ FINISH_EVERY_S = 600.0
 INDEX_EVERY_S = 1.0
 """How long the vector index of several workers may lag behind new item vectors, not counting the writing."""
 
+REEMBED_EVERY_S = 1.0
+"""How long a product with new words waits to be found by them, not counting the work."""
+
 
 def standing_jobs(
-    store: SqlStore, clock: Clock, indexes: EmbeddedSource | SharedSource, privacy: PersonalData
+    store: SqlStore,
+    clock: Clock,
+    indexes: EmbeddedSource | SharedSource,
+    privacy: PersonalData,
+    embedder: Embedder | None,
 ) -> list[Job]:
     """What is done for as long as the service runs. A new kind of background work is one more line here."""
     jobs = [
@@ -43,6 +51,8 @@ def standing_jobs(
     ]
     if isinstance(indexes, SharedSource):
         jobs.append(Job("vector_index", INDEX_EVERY_S, indexes.bring_up_to_date))
+    if embedder is not None:
+        jobs.append(Job("reembed", REEMBED_EVERY_S, Reembedding(store, indexes.data_dir, embedder).run))
     return jobs
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.adapters import generations
 from app.adapters.exact_index import top_k
-from app.adapters.item_vectors import dump_ids, load_ids
+from app.adapters.item_vectors import HASH_BYTES, dump_ids, load_ids, split_hashes, text_hash
 from app.adapters.spelling import Spelling
 from app.adapters.whole_match import every_word, read_as
 from app.domain.errors import IndexUnavailable
@@ -28,6 +28,7 @@ DETAILS_SHARE = 0.25
 _MAX_QUERY_CHARS = 4_096
 _MAX_GUESSES = 8  # unknown words of a query that are looked up in the spelling; bounds the work on a hostile text
 _IDS = "ids.json"
+_HASHES = "text_hashes.bin"  # of each product's search text, in the order of the ids
 _PARTS = ("main", "details")  # of SearchText; each is an index of its own, so that long attributes thin no name out
 _ANALYSIS = 2  # raised whenever search_words or search_text changes: an index of older words is built again
 
@@ -48,6 +49,7 @@ class Bm25Index:
         self.generation = generation
         self.digest = digest
         self.product_ids = product_ids
+        self.main, self.details = main, details
         self._row_of = {product_id: row for row, product_id in enumerate(product_ids)}
         self._weighted = [(part, share) for part, share in ((main, 1.0), (details, details_share)) if part is not None]
         self._words = {} if main is None else main.vocab_dict
@@ -160,6 +162,8 @@ def build_bm25(data_dir: Path, texts: Mapping[str, SearchText], progress: Progre
 
         def write(folder: Path) -> Mapping[str, str | int]:
             (folder / _IDS).write_bytes(dump_ids(list(texts)))
+            hashes = (text_hash(f"{text.main}\0{text.details}") for text in texts.values())
+            (folder / _HASHES).write_bytes(b"".join(hashes))
             rows: dict[str, list[list[int]]] = {part: [] for part in _PARTS}
             vocabulary: dict[str, dict[str, int]] = {part: {} for part in _PARTS}
             for done, text in enumerate(texts.values(), start=1):
@@ -180,6 +184,56 @@ def build_bm25(data_dir: Path, texts: Mapping[str, SearchText], progress: Progre
             raise IndexUnavailable(f"{root} can't be written ({error}); check DATA_DIR and free space") from error
         generations.prune(root, {written.name, *([] if before is None else [before])})
     return _load(written, DETAILS_SHARE)
+
+
+def read_text_hashes(data_dir: Path) -> Mapping[str, bytes] | None:
+    """Product → hash of the search text that the current index holds; None for an index without them."""
+    folder = lexical_folder(data_dir) / (generations.pointed_to(lexical_folder(data_dir)) or "")
+    try:
+        product_ids, hashes = load_ids(folder / _IDS), (folder / _HASHES).read_bytes()
+    except (OSError, IndexUnavailable):
+        return None
+    return split_hashes(product_ids, hashes) if len(hashes) == HASH_BYTES * len(product_ids) else None
+
+
+def bm25_over(base: Bm25Index, texts: Mapping[str, SearchText]) -> Bm25Index:
+    """A small index in memory whose words weigh as if its products stood in the base: scores of both can be compared.
+
+    Lengths are compared among its own products, for a base does not keep its mean.
+    """
+    parts: dict[str, bm25s.BM25 | None] = {}
+    for part, held in zip(_PARTS, (base.main, base.details), strict=True):
+        vocabulary: dict[str, int] = {}
+        rows = [
+            [vocabulary.setdefault(w, len(vocabulary)) for w in search_words(getattr(t, part))] for t in texts.values()
+        ]
+        parts[part] = None
+        if vocabulary:
+            model = bm25s.BM25(method="lucene", backend="numpy")
+            model.index((rows, vocabulary), show_progress=False)
+            _weigh_as_in(held, len(base), len(texts), model)
+            parts[part] = model
+    return Bm25Index("", "", tuple(texts), main=parts["main"], details=parts["details"])
+
+
+def _weigh_as_in(base: bm25s.BM25 | None, base_n: int, n: int, model: bm25s.BM25) -> None:
+    """Replaces the rarity of each word among few products by its rarity among all."""
+    own = np.diff(model.scores["indptr"]).astype(np.float64)
+    held = np.zeros(len(own))
+    if base is not None:
+        frequency = np.diff(base.scores["indptr"])
+        for word, at in model.vocab_dict.items():
+            token = base.vocab_dict.get(word)
+            if token is not None and at < len(held):
+                held[at] = frequency[token]
+    rarity = _rarity(base_n + n, held + own) / _rarity(n, own)
+    model.scores["data"] = (model.scores["data"] * np.repeat(rarity, own.astype(np.intp))).astype(np.float32)
+
+
+def _rarity(n: int, frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inverse document frequency in Lucene's variant."""
+    rare: NDArray[np.float64] = np.log(1.0 + (n - frequency + 0.5) / (frequency + 0.5))
+    return rare
 
 
 def texts_digest(texts: Mapping[str, SearchText]) -> str:

@@ -64,7 +64,7 @@ class EmbeddedSource:
     """Chroma inside this process, which owns its folder."""
 
     def __init__(self, data_dir: Path, exact_up_to: int) -> None:
-        self._data_dir, self._exact_up_to = data_dir, exact_up_to
+        self.data_dir, self._exact_up_to = data_dir, exact_up_to
         self._index: ChromaIndex | ExactIndex | None = None
         self.problem: str | None = None
 
@@ -92,7 +92,7 @@ class EmbeddedSource:
             self._index.close()
 
     def _open(self, vectors: ItemVectors) -> ChromaIndex | ExactIndex:
-        return open_vector_index(self._data_dir, vectors, exact_up_to=self._exact_up_to)
+        return open_vector_index(self.data_dir, vectors, exact_up_to=self._exact_up_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class SharedSource:
     def __init__(
         self, data_dir: Path, key: str | None, exact_up_to: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        self.data_dir = data_dir
         self._root = None if key is None else chroma_folder(data_dir, key)
         self._exact_up_to, self._clock = exact_up_to, clock
         self._connected: _Connected | None = None

@@ -20,6 +20,8 @@ from app.adapters.baseline.artefact import current_version, load_current
 from app.adapters.bm25_index import Bm25Index, lexical_folder
 from app.adapters.index_source import IndexSource
 from app.adapters.item_vectors import ItemVectors, open_item_vectors, vectors_folder
+from app.adapters.overlaid import OverlaidIndex, OverlaidVectors, OverlaidWords
+from app.adapters.overlay_files import Overlay, overlay_folder, read_overlay
 from app.domain.catalog import Snapshot
 from app.domain.errors import IndexUnavailable, ModelUnavailable, StoreUnavailable
 from app.finder import Served
@@ -78,7 +80,11 @@ class ShelfKeeper:
         self._vectors: ItemVectors | None = None
         self._index: VectorIndex | None = None
         self._words: Bm25Index | None = None
-        self._seen: tuple[str, str, str] = ("", "", "")
+        self._overlay: Overlay | None = None
+        self._overlaid: tuple[tuple[Bm25Index, Overlay], OverlaidWords] | None = (
+            None  # of which base and overlay, and both as one
+        )
+        self._seen: tuple[str, ...] = ()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -94,6 +100,7 @@ class ShelfKeeper:
         self._open_model()
         self._open_vectors()
         self._open_words()
+        self._open_overlay()
         self._publish()
 
     def start(self) -> None:
@@ -140,9 +147,7 @@ class ShelfKeeper:
                 self._apply_changes(self._snapshot)
                 changed = True
         pointers = self._pointers()
-        for before, after, reopen in zip(
-            self._seen, pointers, (self._open_model, self._open_vectors, self._open_words), strict=True
-        ):
+        for before, after, reopen in zip(self._seen, pointers, self._openers, strict=True):
             if before != after:
                 reopen()
                 changed = True
@@ -180,12 +185,34 @@ class ShelfKeeper:
     def _publish(self) -> None:
         if self._snapshot is None:
             return
-        shelf = build_shelf(self._snapshot, self._model, self._vectors)
+        over = self._overlay
+        vectors, index = self._vectors, self._index
+        words: Bm25Index | OverlaidWords | None = self._words
+        if over is None or vectors is None or over.base != vectors.digest or not over.product_ids:
+            shelf = build_shelf(self._snapshot, self._model, vectors)
+        else:  # an overlay of another base waits until it is written anew
+            shelf = build_shelf(self._snapshot, self._model, OverlaidVectors.of(vectors, over))
+            index = None if index is None else OverlaidIndex(index, over)
+            words = None if words is None else self._words_over(words, over)
         sensitive = sensitive_rows(self._snapshot, self._sensitivity, self._known_names)
         rules = CompiledRules(self._rules, self._snapshot, sensitive)
-        self._served = Served(shelf=shelf, rules=rules, index=self._index, words=self._words)
+        self._served = Served(shelf=shelf, rules=rules, index=index, words=words)
 
-    def _pointers(self) -> tuple[str, str, str]:
+    @property
+    def _openers(self) -> tuple[Callable[[], None], ...]:
+        """What opens each part again, in the order of `_pointers`."""
+        return (self._open_model, self._open_vectors, self._open_words, self._open_overlay)
+
+    def _words_over(self, words: Bm25Index, overlay: Overlay) -> OverlaidWords:
+        made_of = (words, overlay)
+        if self._overlaid is None or self._overlaid[0][0] is not words or self._overlaid[0][1] is not overlay:
+            self._overlaid = (made_of, OverlaidWords(words, overlay))
+        return self._overlaid[1]
+
+    def _open_overlay(self) -> None:
+        self._overlay = None if self._key is None else read_overlay(self._data_dir, self._key)
+
+    def _pointers(self) -> tuple[str, ...]:
         """What tells that a part must be opened again: another current version, or files that changed under us."""
         models = self._data_dir / "models"
         version = current_version(models)
@@ -195,6 +222,7 @@ class ShelfKeeper:
             f"{version} {_stamps(models / version)}" if version else "",
             f"{generations.pointed_to(vectors)} {_stamps(vectors)}" if self._key is not None else "",
             f"{generations.pointed_to(words)} {_stamps(words)}",
+            "" if self._key is None else f"{generations.pointed_to(overlay_folder(self._data_dir, self._key))}",
         )
 
     def _open_model(self) -> None:

@@ -12,7 +12,6 @@ from app.domain.interactions import Consent, Interaction
 from app.ports import ImportStore, StoreTransaction
 
 _MOST_EXAMPLES = 10
-_DERIVED = {"price_since": None, "reference_price_minor": None, "restocked_at": None}
 
 
 class PreviewStore:
@@ -122,5 +121,5 @@ class _Comparison:
 
 def _changed_fields(before: Product, after: Product) -> list[str]:
     """Names of the stated fields that differ."""
-    stated = replace(before, **_DERIVED)
+    stated = replace(before, price_since=None, reference_price_minor=None, restocked_at=None)
     return [f.name.removesuffix("_minor") for f in fields(Product) if getattr(stated, f.name) != getattr(after, f.name)]

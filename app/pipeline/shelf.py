@@ -16,6 +16,19 @@ _READY_MADE = 300
 """Length of the request-independent lists (popular, trending, new): as long as the pool they feed."""
 
 
+class VectorRows(Protocol):
+    """A matrix of which rows are taken."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, d)."""
+        ...
+
+    def __getitem__(self, rows: IntArray, /) -> NDArray[np.float32]:
+        """The given rows, in their order."""
+        ...
+
+
 class VectorMatrix(Protocol):
     """Item vectors with their ids."""
 
@@ -25,8 +38,8 @@ class VectorMatrix(Protocol):
         ...
 
     @property
-    def matrix(self) -> NDArray[np.float32]:
-        """Rows of unit length, shape (n, d)."""
+    def matrix(self) -> VectorRows:
+        """Rows of unit length, shape (n, d); of a product that is there twice the later row counts."""
         ...
 
 

@@ -10,7 +10,7 @@ from app.adapters.shop_files.merchant_text import MerchantText, is_merchant
 from app.adapters.shop_files.merchant_xml import MerchantXml
 from app.adapters.shop_files.shopify_csv import ShopifyCsv
 from app.domain.errors import ImportRejected
-from app.domain.imports import FILE_KINDS
+from app.domain.imports import FILE_KINDS, FileKind
 from app.ingest.shopify import is_shopify
 from app.ports import ShopFile
 
@@ -47,7 +47,8 @@ def _opened(path: Path, now: float) -> ShopFile:
                 f"has {', '.join(headers)[:200]}."
             )
         return MerchantText(source, now)
-    kind = next((kind for kind in FILE_KINDS if name.split(".", 1)[0] == kind), "products")
+    named: list[FileKind] = [kind for kind in FILE_KINDS if name.split(".", 1)[0] == kind]
+    kind: FileKind = named[0] if named else "products"
     reader = reader_of(name)
     if reader is None:
         raise ImportRejected(f"{path.name} has no format that is read: .xml .tsv .csv .jsonl (also .gz) or .parquet.")
