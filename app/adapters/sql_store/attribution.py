@@ -105,6 +105,7 @@ class SqlAttribution:
             total = reader.groups(None).get("", _nothing())
             groups = {} if grouping is None else reader.groups(grouping, merged)
             found = Tally(total, groups, reader.shop(), reader.left_out())
+        self._engine.dispose()  # and with the connection its caches: a server reads a report now and then
         return found
 
 
