@@ -85,10 +85,8 @@ def main(products: int = 100_000) -> None:
             timed("columns with one change, ms", lambda p=changed: with_changes(snapshot, [p], 9))  # type: ignore[misc]
             both = OverlaidVectors.of(base, over)
             timed("the shelf, ms", lambda b=both: build_shelf(snapshot, None, b))  # type: ignore[misc]
-            timed(
-                "exact search over both, ms",
-                lambda o=over: OverlaidIndex(ExactIndex(base), o).search(base.matrix[5], 100),
-            )  # type: ignore[misc]
+            merged = OverlaidIndex(ExactIndex(base), over)
+            timed("exact search over both, ms", lambda m=merged: m.search(base.matrix[5], 100))  # type: ignore[misc]
         store.close()
     for name, values in took.items():
         sys.stdout.write(f"{name:36} {statistics.median(values):9.1f}\n")

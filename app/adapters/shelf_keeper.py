@@ -193,7 +193,7 @@ class ShelfKeeper:
         else:  # an overlay of another base waits until it is written anew
             shelf = build_shelf(self._snapshot, self._model, OverlaidVectors.of(vectors, over))
             index = None if index is None else OverlaidIndex(index, over)
-            words = None if words is None else self._words_over(words, over)
+            words = None if self._words is None else self._words_over(self._words, over)
         sensitive = sensitive_rows(self._snapshot, self._sensitivity, self._known_names)
         rules = CompiledRules(self._rules, self._snapshot, sensitive)
         self._served = Served(shelf=shelf, rules=rules, index=index, words=words)
