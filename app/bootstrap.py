@@ -18,7 +18,7 @@ from app.adapters.disk_cache import DiskOrderCache
 from app.adapters.embedder_onnx import OnnxEmbedder
 from app.adapters.embedder_source import onnx_folder, resolve_source
 from app.adapters.gate_file import load_gate
-from app.adapters.index_source import EmbeddedSource, SharedSource
+from app.adapters.index_source import open_index_source
 from app.adapters.llm import LiteLlmClient
 from app.adapters.personal_data import open_personal_data
 from app.adapters.reason_files import load_reasons
@@ -40,7 +40,7 @@ from app.domain.ranking import PublicReason
 from app.finder import Finder
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
-from app.jobs import open_leader, standing_jobs
+from app.jobs import leader_of, standing_jobs
 from app.leader import Leader
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
@@ -53,6 +53,7 @@ from app.rerank import RerankStage
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 from app.shelves import ShelfService
+from app.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
 
@@ -151,6 +152,7 @@ class Application:
 
     async def close(self) -> None:
         """Ends running model calls (at most 8 s), writes what is queued and closes every file."""
+        await asyncio.to_thread(self.leader.resign)
         if self.model is not None:
             await self.model.stage.close()
         await asyncio.to_thread(self.shut)
@@ -186,11 +188,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     store = open_store(settings)
     clock = AsOfClock(settings.as_of, store.last_event_at)
     key, opened = (embedder.key, embedder) if embedder is not None else open_embedder(settings)
-    indexes: EmbeddedSource | SharedSource = (
-        SharedSource(settings.data_dir, key, settings.vector_exact_up_to)
-        if workers
-        else EmbeddedSource(settings.data_dir, settings.vector_exact_up_to)
-    )
+    indexes = open_index_source(settings.data_dir, key, settings.vector_exact_up_to, workers=workers)
     keeper = ShelfKeeper(
         store=store,
         data_dir=settings.data_dir,
@@ -213,7 +211,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
-    model = open_model(settings) if settings.llm_model else None
+    leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
+    model = open_model(settings, leases) if settings.llm_model else None
     parts = ServiceParts(
         store=store,
         finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
@@ -239,7 +238,6 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     )
     parts = replace(parts, shelf_ranking=shelves.ranking)
     privacy = open_personal_data(settings.data_dir, store, None if model is None else model.cache, keeper)
-    leader, leases = open_leader(settings, standing_jobs(store, clock, indexes, privacy, opened), workers=workers)
     return Application(
         settings=settings,
         store=store,
@@ -258,7 +256,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         shelves=shelves,
         privacy=privacy,
         assistant=open_assistant(settings, parts, shelves, store),
-        leader=leader,
+        leader=leader_of(standing_jobs(store, clock, indexes, privacy, opened), leases),
         leases=leases,
         reporting=Reporting.open(settings, clock.now),
     )
@@ -279,8 +277,8 @@ def open_assistant(
     return ShoppingAssistant(shop=shop, memory=store, hand_off=settings.chat_hand_off or None)
 
 
-def open_model(settings: Settings) -> ModelParts:
-    """The model stage that the settings name. Sends nothing.
+def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelParts:
+    """The model stage that the settings name, in step with other workers where there are leases. Sends nothing.
 
     Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
     """
@@ -309,6 +307,7 @@ def open_model(settings: Settings) -> ModelParts:
         pseudonyms=open_pseudonyms(settings),
         worst_case_usd=client.worst_case_usd,
         in_thread=in_thread,
+        single_flight=None if leases is None else SingleFlight(leases, cache, in_thread=in_thread),
     )
     return ModelParts(client, prompt, cache, ledger, stage, writer)
 

@@ -64,6 +64,7 @@ class Flight:
     run: ModelRun | None = None  # None until the reservation is written, and for good where the call was not made
     refusal: FallbackReason = "budget_exhausted"  # why it was not made
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # the call was started, or it will not be
+    answer: ModelOrder | None = None  # another worker's, where that was asking already
     left_behind: bool = False  # somebody stopped waiting before it ended
 
     async def started(self, deadline: Deadline) -> bool:
@@ -77,7 +78,9 @@ class Flight:
         return self.run is not None
 
     def not_started(self, late: FallbackReason) -> ModelOrder:
-        """The baseline, because the call was not made, or has not begun yet (`late`)."""
+        """The baseline, because the call was not made, or has not begun yet (`late`); or another worker's answer."""
+        if self.answer is not None:
+            return self.answer
         self.left_behind = True
         return ModelOrder("baseline", self.refusal if self.ready.is_set() else late, gate=self.plan.gate)
 

@@ -8,12 +8,10 @@ import uuid
 
 from app.adapters.index_source import EmbeddedSource, SharedSource
 from app.adapters.reembedding import Reembedding
-from app.adapters.sql_store.leases import SqlLeases
 from app.adapters.sql_store.store import SqlStore
 from app.leader import Job, Leader
-from app.ports import Clock, Embedder
+from app.ports import Clock, Embedder, Leases
 from app.privacy import PersonalData
-from app.settings import Settings
 
 SLATE_RETENTION_S = 30 * 86_400.0
 
@@ -56,10 +54,6 @@ def standing_jobs(
     return jobs
 
 
-def open_leader(settings: Settings, jobs: list[Job], *, workers: bool) -> tuple[Leader, SqlLeases | None]:
-    """Who leads this shop, and the leases that say so; without other workers this process does, without a lease.
-
-    Raises: StoreUnavailable, ConfigurationError: as SqlStore.open.
-    """
-    leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
-    return Leader(jobs, leases=leases, owner=f"{os.getpid()}-{uuid.uuid4().hex}"), leases
+def leader_of(jobs: list[Job], leases: Leases | None) -> Leader:
+    """Who leads this shop by these leases; without any, this process does."""
+    return Leader(jobs, leases=leases, owner=f"{os.getpid()}-{uuid.uuid4().hex}")

@@ -79,8 +79,8 @@ class Leader:
             if job.name not in self._running and self._due[job.name] <= now:
                 self._running[job.name] = self._threads.submit(job.run)
 
-    def close(self) -> None:
-        """Gives the lead to another worker, at once; a job that is running is waited for."""
+    def resign(self) -> None:
+        """Leads no more and gives the lead to another worker, at once; running jobs go on. Idempotent."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -90,6 +90,10 @@ class Leader:
                 self._leases.release(LEASE, self._owner)
             except ShelfwiseError as error:
                 log.warning("lease_not_released", reason=str(error), action="it runs out by itself")
+
+    def close(self) -> None:
+        """Resigns, and waits for jobs that are running."""
+        self.resign()
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _take_part(self) -> None:

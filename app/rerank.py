@@ -32,6 +32,7 @@ from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.repair import ORDER_MAX, read_reply
 from app.ports import Ledger, ModelClient, OrderCache
 from app.prompts import Prompt
+from app.single_flight import SingleFlight
 
 _T = TypeVar("_T")
 
@@ -100,6 +101,7 @@ class RerankStage:
         pseudonyms: Pseudonyms,
         worst_case_usd: Callable[[ModelCall], float],
         in_thread: InThread,
+        single_flight: SingleFlight | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
@@ -112,6 +114,7 @@ class RerankStage:
         self._pseudonyms = pseudonyms
         self._worst_case_usd = worst_case_usd
         self._in_thread = in_thread
+        self._single_flight = single_flight  # None: there is no other worker
         self._wall = wall
         self._flights: dict[str, Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -236,6 +239,8 @@ class RerankStage:
     async def _launch(self, flight: Flight, call: ModelCall, deadline: Deadline) -> None:
         """Reserves what the call may cost, then starts it; `ready` is set whatever happens."""
         try:
+            if not await self._claimed(flight):
+                return
             worst_usd = self._worst_case_usd(call)
             if await self._in_thread(self._ledger.reserve, flight.row, worst_usd, self._budget):
                 refusal = self._client.refusal()  # others may have taken the last places meanwhile
@@ -250,7 +255,20 @@ class RerankStage:
         finally:
             if flight.run is None:
                 self._flights.pop(flight.plan.key, None)
+                if self._single_flight is not None:
+                    self._later(self._single_flight.release(flight.plan.key, flight.row.call_id))
             flight.ready.set()
+
+    async def _claimed(self, flight: Flight) -> bool:
+        """Whether this worker is to ask; where another did, its answer, or why there is none, is noted."""
+        if self._single_flight is None:
+            return True
+        claim = await self._single_flight.claim(flight.plan.key, flight.row.call_id)
+        if claim == "mine":
+            return True
+        flight.answer = self.cached(flight.plan) if claim == "answered" else None
+        flight.refusal = "timeout" if claim == "late" else "provider_error"
+        return False
 
     async def ordered(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """The model's order as far as it is certain at the deadline; the call goes on behind."""
@@ -318,11 +336,12 @@ class RerankStage:
             seconds=reply.seconds,
             background=flight.left_behind,
         )
-        self._later(self._settle(row))
+        self._later(self._settle(row, flight.plan.key))
         if reply.outcome == "complete" and read.valid and read.complete_order:
             self._cache.put(flight.plan.key, flight.stored(read, self._wall()))
 
-    async def _settle(self, row: LedgerRow) -> None:
+    async def _settle(self, row: LedgerRow, key: str | None = None) -> None:
+        """Writes down what a call cost; with its key, other workers may ask the same question again after that."""
         # Until then the pending row holds the worst case, whatever happens to us.
         await asyncio.sleep(SETTLE_AFTER_S)
         try:
@@ -330,6 +349,8 @@ class RerankStage:
         except StoreUnavailable as error:
             # The pending row stays, its worst case stays charged: spend is never under-counted.
             log.error("ledger_not_settled", call_id=row.call_id, reason=str(error))
+        if self._single_flight is not None and key is not None:
+            await self._single_flight.release(key, row.call_id)
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,6 +1,6 @@
 """`shelfwise serve --workers N`: N processes on one listening socket, and the Chroma server that they share.
 
-This process only watches: it opens no database and no model. Why it is not uvicorn's supervisor: docs/decisions/012.
+This process only watches: it opens no database and no model. Why it is not uvicorn's supervisor: docs/decisions/016.
 """
 
 from __future__ import annotations

@@ -229,6 +229,13 @@ class SharedSource:
                 connected.collection.close()
 
 
+def open_index_source(
+    data_dir: Path, key: str | None, exact_up_to: int, *, workers: bool
+) -> EmbeddedSource | SharedSource:
+    """The source for one process alone, or for one of several workers. Nothing is opened yet."""
+    return SharedSource(data_dir, key, exact_up_to) if workers else EmbeddedSource(data_dir, exact_up_to)
+
+
 class SharedIndex:
     """Satisfies `VectorIndex`: one generation of item vectors, searched by the server while there is one."""
 

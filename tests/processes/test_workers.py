@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -17,6 +19,7 @@ from app.bootstrap import open_store
 from app.domain.interactions import EventKind, Interaction
 from tests.conftest import demo_settings
 from tests.support.running_workers import RunningWorkers, alive, wait_for
+from tests.support.simulated_provider import SimulatedProvider
 
 BOUND_S = 1.0
 """Within which a change is seen by every worker (the contract)."""
@@ -55,6 +58,23 @@ def test_an_answer_of_one_worker_is_read_by_the_other(service: RunningWorkers) -
     first, second = sorted(service.workers())
     assert wait_for(lambda: slate(service, first, "student")["meta"]["strategy"] in {"llm", "cache"}, "model's answer")
     assert wait_for(lambda: slate(service, second, "student")["meta"]["strategy"] == "cache", "hit", 5)
+
+
+def test_one_question_to_both_is_one_call(service: RunningWorkers, provider: SimulatedProvider) -> None:
+    """Asked of both at once: the model hears it once, both slates are ordered by its answer in time."""
+    provider.turn(ttft_ms=300)
+    service.connect()
+    for turn in range(3):
+        before = len(service.calls())
+        with ThreadPoolExecutor(2) as askers:
+            ask = functools.partial(
+                slate, service, user=f"pair-{turn}", query=f"waterproof+tent+{turn}", deadlineMs=2000
+            )
+            answers = list(askers.map(ask, sorted(service.workers())))
+        assert sorted(answer["meta"]["strategy"] for answer in answers) == ["cache", "llm"]
+        assert len(service.calls()) == before + 1
+        assert len({tuple(shown(answer)) for answer in answers}) == 1
+    provider.turn(ttft_ms=0)
 
 
 @pytest.mark.parametrize("change", [{"stock": 0}, {"available": False}])
@@ -160,7 +180,7 @@ def test_the_leaders_death(service: RunningWorkers, store: SqlStore) -> None:
     assert all(began <= killed + 0.1 for began, _ in failures), failures
 
 
-def test_a_stop_lets_running_requests_end(service: RunningWorkers, provider: object) -> None:
+def test_a_stop_lets_running_requests_end(service: RunningWorkers, provider: SimulatedProvider) -> None:
     """SIGTERM: a request that waits for the model is answered, then every process is gone."""
     provider.turn(ttft_ms=1500)
     everyone = service.family()

@@ -71,6 +71,11 @@ class RunningWorkers:
             ).fetchone()
         return None if row is None else int(row[0].split("-")[0])
 
+    def calls(self) -> list[str]:
+        """Ids of the model calls in the ledger, whichever worker made them."""
+        with closing(sqlite3.connect(self.data_dir / "shop.db")) as connection:
+            return [row[0] for row in connection.execute("SELECT call_id FROM model_calls")]
+
     def ask(self, pid: int, path: str, method: str = "GET", body: object = None) -> Any:
         """The answer of one worker, as JSON, on a connection that is kept."""
         if pid not in self.connections:
