@@ -8,10 +8,10 @@ import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import TakenAnswer
 from app.api.context import Caller, Context, CurrentCaller
 from app.api.errors import ApiError, Code
 from app.api.openapi import answers, body_codes
-from app.api.schemas import TakenAnswer
 from app.domain.intake import Taken
 from app.domain.interactions import Interaction
 from app.ingest.event_bodies import MOST_EVENTS, LiveEvent, TooManyEvents

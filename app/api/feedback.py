@@ -9,11 +9,12 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 from starlette.responses import Response
 
+from app.api.answer_schemas import TakenAnswer
 from app.api.context import Context, CurrentCaller
 from app.api.errors import Code
 from app.api.events import taken_answer
 from app.api.openapi import answers, body_codes
-from app.api.schemas import FeedbackBody, TakenAnswer
+from app.api.schemas import FeedbackBody
 from app.domain.errors import BadInput, UnknownRecommendation
 from app.domain.interactions import EventKind, Interaction
 from app.domain.ranking import Slate

@@ -7,12 +7,12 @@ import asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import LiveAnswer, ReadyAnswer
 from app.api.answers import Json, respond
 from app.api.context import Context
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyScope
 from app.api.openapi import probe_answers
-from app.api.schemas import LiveAnswer, ReadyAnswer
 
 router = APIRouter(tags=["health"])
 

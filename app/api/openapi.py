@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic import BaseModel
 
+from app.api.answer_schemas import ProblemAnswer, SlateAnswer
 from app.api.errors import PROBLEM_JSON, Code, status_of
-from app.api.schemas import ProblemAnswer, SlateAnswer
 
 _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 

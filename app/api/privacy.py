@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from app.api.answer_schemas import EvidenceAnswer, PreferencesAnswer
 from app.api.answers import Json, consent_answer, evidence_answer, moment, preferences_answer, respond
 from app.api.context import Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers
-from app.api.schemas import ConsentBody, EvidenceAnswer, Identifier, PreferencesAnswer
+from app.api.schemas import ConsentBody, Identifier
 from app.domain.chat import Remembered
 from app.domain.interactions import Interaction
 from app.domain.money import format_minor

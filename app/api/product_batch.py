@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from app.api.answer_schemas import ProblemError
 from app.api.answers import Json
 from app.api.errors import ApiError, Code, FieldError
 from app.api.product_body import Refused, merged, product_of
-from app.api.schemas import ProblemError
 from app.domain.catalog import Product
 from app.ingest.catalogue import CatalogueEditor, Changes
 

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic.alias_generators import to_camel
 
+from app.api.answer_schemas import ProductAnswer
 from app.api.answers import product_answer
 from app.api.errors import ApiError, Code, FieldError
-from app.api.schemas import ProductAnswer
 from app.domain.catalog import Product
 from app.domain.money import exponent
 from app.ingest.fields import RowContext, context_of

@@ -10,6 +10,7 @@ import orjson
 from fastapi import APIRouter, Body, Path, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import ProductAnswer
 from app.api.answers import Json, product_answer, respond
 from app.api.context import ApiContext, Context, CurrentCaller
 from app.api.errors import Code
@@ -17,7 +18,7 @@ from app.api.openapi import answers, body_codes
 from app.api.preconditions import Preconditions, entity_tag
 from app.api.product_batch import MAX_ITEMS, BatchAnswer, carry_out
 from app.api.product_body import Refused, body_schema, merged, product_of
-from app.api.schemas import Identifier, ProductAnswer
+from app.api.schemas import Identifier
 from app.domain.catalog import Product
 from app.domain.errors import UnknownProduct
 from app.ingest.catalogue import Changes

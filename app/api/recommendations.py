@@ -8,21 +8,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import SlateAnswer, WhyAnswer
 from app.api.answers import respond, slate_answer, why_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
 from app.api.parameters import SingleValues
 from app.api.queries import query_from
-from app.api.schemas import (
-    Identifier,
-    RecommendationBody,
-    RecommendationParams,
-    SlateAnswer,
-    WhyAnswer,
-    WhyParams,
-    to_minor,
-)
+from app.api.schemas import Identifier, RecommendationBody, RecommendationParams, WhyParams, to_minor
 from app.domain import ranking
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation

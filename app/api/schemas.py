@@ -1,14 +1,10 @@
-"""What clients send and get, as pydantic models: the source of both validation and the OpenAPI document.
-
-Requests are checked against these. Answers are written by hand (answers.py) because a response_model costs time on
-every request; a test checks that real answers are valid by the models here.
-"""
+"""What clients send, as pydantic models: the source of both validation and the OpenAPI document."""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -31,12 +27,8 @@ from app.domain.money import format_minor, parse_minor
 from app.domain.ranking import (
     MAX_ID_CHARS,
     MAX_QUERY_CHARS,
-    EvidenceKind,
-    FallbackReason,
     Placement,
-    PublicReason,
     ReasonsWanted,
-    Strategy,
 )
 
 MAX_LIMIT = 50
@@ -138,14 +130,13 @@ def to_minor(amount: Decimal | None, currency: str, field: str) -> int | None:
     return minor
 
 
-class _Model(BaseModel):
+class CamelModel(BaseModel):
+    """Fields in camelCase on the wire."""
+
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-# --- requests
-
-
-class _Wanted(_Model):
+class _Wanted(CamelModel):
     """What GET and POST recommendations have in common."""
 
     user_id: Identifier | None = Field(None, description="A shopper of the shop; an unknown one is a new shopper.")
@@ -158,7 +149,7 @@ class _Wanted(_Model):
     reasons: ReasonsWanted = Field("llm", description="Where reasons come from; never changes the order.")
 
 
-class ShelfParams(_Model):
+class ShelfParams(CamelModel):
     """What every shelf takes. Without any id nothing is personal."""
 
     user_id: Identifier | None = Field(None, description="A shopper: budget, exclusions and consent are theirs.")
@@ -202,7 +193,7 @@ class RecommendationParams(_Wanted):
     deadline_ms: Annotated[int, Field(ge=0, le=2000), BeforeValidator(_whole_number)] | None = None
 
 
-class PriceRange(_Model):
+class PriceRange(CamelModel):
     """Lowest and highest price, both included."""
 
     min: Amount | None = None
@@ -215,7 +206,7 @@ class PriceRange(_Model):
         return self
 
 
-class FilterBody(_Model):
+class FilterBody(CamelModel):
     """Hard limits of one request."""
 
     categories: Annotated[list[CategoryPath], Field(max_length=50)] = []
@@ -233,14 +224,14 @@ class RecommendationBody(_Wanted):
     filters: FilterBody = FilterBody()
 
 
-class WhyParams(_Model):
+class WhyParams(CamelModel):
     """GET /why: with a publishable key, the ids that show whose recommendation it was."""
 
     anonymous_id: Identifier | None = None
     session_id: Identifier | None = None
 
 
-class PreferencesBody(_Model):
+class PreferencesBody(CamelModel):
     """PUT preferences: replaces all of them. The shop's segments stay as they are unless the shop sends them."""
 
     budget: Amount | None = Field(None, description="Per item.")
@@ -254,7 +245,7 @@ class PreferencesBody(_Model):
     age_band: Label | None = None
 
 
-class ConsentBody(_Model):
+class ConsentBody(CamelModel):
     """PUT consent, and what GET answers."""
 
     personalization: Personalization
@@ -264,7 +255,7 @@ class ConsentBody(_Model):
 MAX_NOTE_CHARS = 1_000
 
 
-class FeedbackBody(_Model):
+class FeedbackBody(CamelModel):
     """POST feedback: what a shopper says about one product of a recommendation."""
 
     recommendation_id: Identifier
@@ -273,224 +264,3 @@ class FeedbackBody(_Model):
     note: Annotated[str, StringConstraints(max_length=MAX_NOTE_CHARS, strict=True)] | None = Field(
         None, description="For people to read; no ranking, reason or prompt ever does."
     )
-
-
-# --- answers
-
-
-class EvidenceAnswer(_Model):
-    """A checkable fact; amounts in `value` are decimal strings, with `currency` beside them."""
-
-    id: str
-    kind: EvidenceKind
-    text: str
-    value: dict[str, Any]
-
-
-class RecommendedProduct(_Model):
-    """One position of a slate."""
-
-    product_id: str
-    name: str
-    brand: str | None
-    category: str | None
-    price: str | None
-    currency: str
-    image_url: str | None
-    url: str | None
-    position: Annotated[int, Field(ge=1)]
-    relevance_score: Annotated[float, Field(ge=0, le=1)]
-    reason: str | None
-    reason_source: Literal["llm", "template"] | None
-    evidence: list[EvidenceAnswer]
-    ranked_by: Literal["llm", "baseline"]
-    promoted: bool
-
-
-class UsageAnswer(_Model):
-    """What the model call used; null where it is not known."""
-
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_usd: float | None
-
-
-class SlateMeta(_Model):
-    """How a slate came about. `model` and `usage` are there with a secret key only."""
-
-    strategy: Strategy
-    fallback_reason: FallbackReason | None
-    gate: str | None
-    model: str | None = None
-    prompt_version: str | None
-    rules_version: str
-    baseline_version: str | None
-    candidates: int
-    excluded: dict[str, int] = Field(description="Rule id, or with a publishable key the public reason → products.")
-    latency_ms: dict[str, float]
-    usage: UsageAnswer | None = None
-    profiling_used: bool
-    scope: Literal["everybody", "cohort", "popular"] | None = Field(
-        None, description="Trending only: whose events were counted; `popular`: nothing trends."
-    )
-    read_as: str | None = Field(None, description="Search only: the query with its typing errors put right.")
-    relaxed: bool | None = Field(
-        None, description="Search only: nothing has everything that was asked for; these have a part or come near."
-    )
-
-
-class SlateAnswer(_Model):
-    """The answer to a request for recommendations."""
-
-    recommendation_id: str
-    user_id: str | None
-    api_version: str
-    recommendations: list[RecommendedProduct]
-    meta: SlateMeta
-
-
-class FacetAnswer(_Model):
-    """One value of a facet; to filter by it, send `value` back."""
-
-    value: str
-    count: int
-
-
-class PriceBandAnswer(_Model):
-    """Prices from `min` to below `max`; null: no upper end."""
-
-    min: str
-    max: str | None
-    count: int
-
-
-class FacetsAnswer(_Model):
-    """Counts over all matches that may be shown, each as if its own filter were not set."""
-
-    categories: list[FacetAnswer] = Field(description="Every level of the category paths, most products first.")
-    brands: list[FacetAnswer]
-    prices: list[PriceBandAnswer] = Field(description="Ascending.")
-
-
-class SearchAnswer(SlateAnswer):
-    """The answer to a search."""
-
-    total: int = Field(description="Products that match and may be shown, on this page or not.")
-    facets: FacetsAnswer
-
-
-class RatingAnswer(_Model):
-    """Average rating, 0 to 5, and how many gave one."""
-
-    value: float
-    count: int | None
-
-
-class ProductAnswer(_Model):
-    """A product as the shop describes it. `cost` is there with a secret key only."""
-
-    product_id: str
-    name: str
-    description: str
-    brand: str | None
-    category: str | None
-    price: str | None
-    list_price: str | None
-    currency: str
-    cost: str | None = None
-    stock: int | None
-    available: bool
-    image_url: str | None
-    url: str | None
-    tags: list[str]
-    attributes: dict[str, str | list[str]]
-    rating: RatingAnswer | None
-    created_at: str | None
-    seasons: list[str]
-
-
-class WhyAnswer(_Model):
-    """What became of one product in one served recommendation."""
-
-    recommendation_id: str
-    product_id: str
-    outcome: Literal["served", "not_a_candidate", "rule", "slate_rule", "ranked_lower"]
-    position: int | None
-    reason: str | None
-    reason_source: Literal["llm", "template"] | None
-    evidence: list[EvidenceAnswer]
-    rule: str | PublicReason | None = Field(description="Rule id; with a publishable key its public reason.")
-    detail: str | None = Field(description="With a secret key only: rules speak of margins.")
-    evaluated_at: str
-
-
-class PreferencesAnswer(_Model):
-    """What is stored for a shopper."""
-
-    budget: str | None
-    currency: str
-    interests: list[str]
-    style_tags: list[str]
-    sizes: list[str]
-    avoid: list[str]
-    segments: list[str]
-    country: str | None
-    age_band: str | None
-
-
-class RejectedEvent(_Model):
-    """An event that was not taken; docs/events.md lists the codes."""
-
-    index: Annotated[int, Field(ge=0)]
-    code: str
-    detail: str
-
-
-class TakenAnswer(_Model):
-    """What became of events; an event that names several products counts once for each of them."""
-
-    accepted: Annotated[int, Field(ge=0)]
-    duplicates: Annotated[int, Field(ge=0)]
-    rejected: list[RejectedEvent]
-
-
-class TokenAnswer(_Model):
-    """A shopper token for the X-Shopper-Token header."""
-
-    user_id: str
-    token: str
-    expires_at: str
-
-
-class LiveAnswer(_Model):
-    """The process runs."""
-
-    status: Literal["ok"]
-
-
-class ReadyAnswer(_Model):
-    """Whether requests are answered in full; `details` is there with a secret key only."""
-
-    status: Literal["ok", "degraded"]
-    degraded: list[str]
-    details: dict[str, str] | None = None
-
-
-class ProblemError(_Model):
-    """One wrong input."""
-
-    field: str
-    message: str
-
-
-class ProblemAnswer(_Model):
-    """RFC 9457 problem details; docs/errors.md lists the codes."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    code: str
-    request_id: str
-    errors: list[ProblemError] | None = None

@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import SearchAnswer
 from app.api.answers import Json, respond
 from app.api.context import Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.parameters import SingleValuesButLists
-from app.api.schemas import SearchAnswer, SearchParams, to_minor
+from app.api.schemas import SearchParams, to_minor
 from app.api.shelves import shelf_query, show
 from app.domain import ranking
 from app.domain.money import format_minor

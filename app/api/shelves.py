@@ -8,12 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from app.api.answer_schemas import SlateAnswer
 from app.api.answers import Json, respond, slate_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.parameters import SingleValues
-from app.api.schemas import Identifier, ShelfParams, SlateAnswer, TrendingParams, to_minor
+from app.api.schemas import Identifier, ShelfParams, TrendingParams, to_minor
 from app.domain import ranking
 from app.shelves import Shelved
 from app.telemetry import note_stages

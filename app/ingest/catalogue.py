@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.domain.catalog import Product
 from app.domain.imports import Written
-from app.ports import StoreTransaction
+from app.import_ports import StoreTransaction
 
 
 class CatalogueStore(Protocol):

@@ -25,6 +25,7 @@ from app.domain.imports import (
     Written,
 )
 from app.domain.interactions import Consent
+from app.import_ports import ImportStore, ShopFile, ShopFolder
 from app.ingest.column_names import ColumnNames, column_names
 from app.ingest.fields import RowContext
 from app.ingest.loaders import (
@@ -42,7 +43,7 @@ from app.ingest.preview import PreviewStore
 from app.ingest.products import NESTED, OTHER_CURRENCY
 from app.ingest.rejects import ListedRejects, Rejects
 from app.ingest.replacement import absent_products
-from app.ports import ImportStore, Progress, ShopFile, ShopFolder
+from app.ports import Progress
 
 _CATALOGUE: tuple[FileKind, ...] = ("products", "price_history", "stock_history")
 

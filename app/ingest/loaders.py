@@ -11,11 +11,11 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from app.domain.catalog import Product
 from app.domain.imports import PriceChange, StatedShopper, StockChange, Written
 from app.domain.interactions import Consent, Interaction
+from app.import_ports import StoreTransaction
 from app.ingest.events import EventRow, Occurrences, derived_id
 from app.ingest.fields import RowContext
 from app.ingest.products import PriceHistoryRow, ProductRow, StockHistoryRow
 from app.ingest.shoppers import ShopperRow
-from app.ports import StoreTransaction
 
 Row = TypeVar("Row", bound=BaseModel)
 Item = TypeVar("Item")

@@ -9,7 +9,7 @@ from dataclasses import fields, replace
 from app.domain.catalog import Product
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.interactions import Consent, Interaction
-from app.ports import ImportStore, StoreTransaction
+from app.import_ports import ImportStore, StoreTransaction
 
 _MOST_EXAMPLES = 10
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from app.domain.errors import ImportRejected
 from app.domain.imports import Unreadable
+from app.import_ports import ImportStore, ShopFile
 from app.ingest.column_names import ColumnNames
 from app.ingest.fields import identifier
-from app.ports import ImportStore, ShopFile
 
 MOST_DELETED = 0.3
 """Share of the catalogue that a feed may delete without being asked again: a cut-off export looks like a clearance."""

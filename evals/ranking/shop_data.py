@@ -24,10 +24,11 @@ from app.domain.errors import BadInput
 from app.domain.imports import Unreadable
 from app.domain.interactions import KINDS
 from app.domain.money import format_minor
+from app.import_ports import ShopFile
 from app.ingest.column_names import column_names
 from app.ingest.events import EventRow
 from app.ingest.fields import RowContext, identifier, moment
-from app.ports import Progress, ShopFile
+from app.ports import Progress
 
 _TEXTS = ("event_id", "type", "user_id", "anonymous_id", "session_id", "product_id", "transaction_id", "query")
 _NUMBERS = ("timestamp", "quantity", "dwell_ms", "value", "position")

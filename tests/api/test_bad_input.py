@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.api.schemas import ProblemAnswer
+from app.api.answer_schemas import ProblemAnswer
 from tests.api.conftest import Shop, running, settings_with
 
 JSON = {"content-type": "application/json"}

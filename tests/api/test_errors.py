@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from app.api.answer_schemas import ProblemAnswer
 from app.api.errors import Code, status_of
-from app.api.schemas import ProblemAnswer
 from app.domain.errors import BadInput, IndexUnavailable
 from tests.api.conftest import Shop
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from app.api.schemas import TakenAnswer
+from app.api.answer_schemas import TakenAnswer
 from app.domain.errors import Overloaded, StoreUnavailable
 from app.domain.interactions import EventKind
 from app.ingest.event_bodies import MOST_EVENTS

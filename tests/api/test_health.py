@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.schemas import LiveAnswer, ReadyAnswer
+from app.api.answer_schemas import LiveAnswer, ReadyAnswer
 from app.domain.errors import ConfigurationError
 from app.main import create_app
 from tests.api.conftest import SECRET, FakeApplication, FakeHealth, OpenShop, Shop, running, settings_with

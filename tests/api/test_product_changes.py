@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.api.answer_schemas import ProductAnswer
 from app.api.product_batch import BatchAnswer
-from app.api.schemas import ProductAnswer
 from tests.api.conftest import NOW, PRODUCTS, Shop
 
 WHOLE = {

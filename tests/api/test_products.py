@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.schemas import ProductAnswer
+from app.api.answer_schemas import ProductAnswer
 from tests.api.conftest import PRODUCTS, Shop
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.schemas import SlateAnswer, WhyAnswer
+from app.api.answer_schemas import SlateAnswer, WhyAnswer
 from app.domain.ranking import Filters, Query
 from tests.api.conftest import OpenShop, Shop
 

@@ -91,6 +91,8 @@ MATRIX = [
     ("POST", "/api/users/7/token", None, 401, 401, 403, 403, 403, 200),
     ("POST", "/api/chat", CHAT | {"anonymousId": "a"}, 401, 401, 200, 200, 200, 200),
     ("POST", "/api/chat", CHAT | {"userId": "7"}, 401, 401, 403, 200, 403, 200),
+    ("GET", "/api/metrics/business", None, 401, 401, 403, 403, 403, 200),
+    ("GET", "/api/costs", None, 401, 401, 403, 403, 403, 200),
     ("GET", "/api", None, 401, 401, 404, 404, 404, 404),
     ("GET", "/api/nothing", None, 401, 401, 404, 404, 404, 404),
     ("GET", "/livez", None, 200, 200, 200, 200, 200, 200),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.schemas import SearchAnswer, SlateAnswer
+from app.api.answer_schemas import SearchAnswer, SlateAnswer
 from app.domain.ranking import Filters
 from tests.api.conftest import Shop
 

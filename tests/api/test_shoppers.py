@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.schemas import ConsentBody, PreferencesAnswer, TokenAnswer
+from app.api.answer_schemas import PreferencesAnswer, TokenAnswer
+from app.api.schemas import ConsentBody
 from app.domain.interactions import Preferences
 from tests.api.conftest import NOW, SECRET, OpenShop, Shop
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.api.schemas import SlateAnswer
+from app.api.answer_schemas import SlateAnswer
 from tests.api.conftest import Shop
 
 

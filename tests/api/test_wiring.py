@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.api.schemas import PreferencesAnswer, ProductAnswer, SlateAnswer, WhyAnswer
+from app.api.answer_schemas import PreferencesAnswer, ProductAnswer, SlateAnswer, WhyAnswer
 from app.bootstrap import build, open_store
 from app.domain.catalog import Product
 from app.main import create_app

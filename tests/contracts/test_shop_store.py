@@ -13,8 +13,9 @@ from app.domain.catalog import Product, Snapshot
 from app.domain.imports import PriceChange
 from app.domain.interactions import KINDS, Consent, EventKind, Interaction, Preferences
 from app.domain.ranking import Evidence, Filters, Query, RankedItem, Slate
+from app.import_ports import ImportStore
 from app.pipeline.columns import snapshot_of
-from app.ports import ImportStore, ShopStore
+from app.ports import ShopStore
 
 DAY = 86_400.0
 FULL = Product(

@@ -11,7 +11,7 @@ from app.adapters.shop_files.json_lines import JsonLinesFile
 from app.adapters.shop_files.parquet import ParquetFile
 from app.domain.errors import ImportRejected
 from app.domain.imports import FILE_KINDS, FileKind
-from app.ports import ShopFile
+from app.import_ports import ShopFile
 
 Reader = type[CsvFile] | type[JsonLinesFile] | type[ParquetFile]
 _READERS: dict[str, Reader] = {

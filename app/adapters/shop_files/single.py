@@ -11,8 +11,8 @@ from app.adapters.shop_files.merchant_xml import MerchantXml
 from app.adapters.shop_files.shopify_csv import ShopifyCsv
 from app.domain.errors import ImportRejected
 from app.domain.imports import FILE_KINDS, FileKind
+from app.import_ports import ShopFile
 from app.ingest.shopify import is_shopify
-from app.ports import ShopFile
 
 _TAB_SEPARATED = (".tsv", ".txt")
 

@@ -120,7 +120,7 @@ FROM line l JOIN touch t ON t.{key} = l.{key} AND t.product_id = l.product_id
     AND t.at >= l.at - :window AND t.at <= l.at + :skew
 WHERE l.{key} IS NOT NULL AND (l.kind = 'purchase' OR t.kind = 2)
 """
-# The visitor who clicked had signed in when buying (docs/decisions/009).
+# The visitor who clicked had signed in when buying (docs/decisions/012).
 _JOINED = """
 SELECT l.event, t.slate, t.place, t.at, t.event, l.at
 FROM line l JOIN identities i ON i.user_id = l.user_id JOIN touch t ON t.anonymous_id = i.anonymous_id
