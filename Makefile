@@ -52,6 +52,7 @@ test: $(MARK)  ## the test suite
 	$(BIN)/python -m pytest
 
 test-all: $(MARK)  ## the test suite with the slow rest
+	@if command -v npm >/dev/null; then npm install --prefix tests/api/ai_sdk --no-package-lock --no-audit --no-fund --silent; fi
 	$(BIN)/python -m pytest -m ''
 
 lint: $(MARK)
@@ -72,6 +73,7 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.events_bench
 	$(BIN)/python -m evals.load.shelf_bench
 	$(DEMO) $(BIN)/python -m evals.load.mixed_bench var/demo
+	$(BIN)/python -m evals.load.chat_bench
 
 # Where the real data lie; what is not there is left out. The demo shop is always measured.
 QUALITY_DATA ?= ../shared/data

@@ -14,13 +14,17 @@ from dataclasses import replace
 import structlog
 
 from app.chat import phrases
+from app.chat.model_answer import ChatModel, ModelAnswer, Progress
 from app.chat.plain_answer import Conversation, PlainAnswer
 from app.chat.shop import Shop
-from app.domain.chat import ChatPart, ChatTurn, Disclosure, Remembered
+from app.domain.chat import ChatPart, ChatTurn, Disclosure, Remembered, Said
 from app.domain.errors import StoreUnavailable
+from app.domain.interactions import Consent
 from app.pipeline.intent import read_intent
 from app.pipeline.redaction import without_contacts
 from app.ports import ChatMemory
+from app.service import RecommendationService, ServiceParts
+from app.shelves import ShelfService
 
 log = structlog.get_logger(__name__)
 
@@ -33,13 +37,48 @@ class ShoppingAssistant:
     """Answers messages. Safe for concurrent conversations on one event loop."""
 
     def __init__(
-        self, *, shop: Shop, memory: ChatMemory, hand_off: str | None = None, wall: Callable[[], float] = time.time
+        self,
+        *,
+        shop: Shop,
+        memory: ChatMemory,
+        plain: PlainAnswer,
+        model: ModelAnswer | None = None,
+        hand_off: str | None = None,
+        wall: Callable[[], float] = time.time,
     ) -> None:
-        self._wall = wall
         self._shop = shop
         self._memory = memory
         self._hand_off = hand_off
-        self._plain = PlainAnswer(shop, hand_off)
+        self._plain = plain
+        self.model = model
+        self._wall = wall
+
+    @classmethod
+    def over(
+        cls,
+        parts: ServiceParts,
+        shelves: ShelfService,
+        memory: ChatMemory,
+        consent_default: Consent,
+        model: ChatModel | None,
+        hand_off: str,
+    ) -> ShoppingAssistant:
+        """The assistant over the same parts as the service. Its slates are the baseline's: it has its own model calls.
+
+        Args: model: None where none is configured; hand_off: where a person can be reached, "" where nowhere.
+        """
+        shop = Shop(
+            service=RecommendationService(replace(parts, rerank=None)),
+            shelves=shelves,
+            served=parts.served,
+            store=parts.store,
+            currency=parts.currency,
+            consent_default=consent_default,
+        )
+        contact = hand_off or None
+        plain = PlainAnswer(shop, contact)
+        worded = None if model is None else ModelAnswer(model, shop=shop, plain=plain, config=parts.reasons)
+        return cls(shop=shop, memory=memory, plain=plain, model=worded, hand_off=contact)
 
     async def answer(self, turn: ChatTurn) -> AsyncIterator[ChatPart]:
         """The parts of the answer to one message, in the order to show them; begins with who is answering.
@@ -53,15 +92,41 @@ class ShoppingAssistant:
         talk = Conversation(replace(turn, text=text), intent, memory)
         try:
             fixed = self._plain.fixed(intent)
-            yield Disclosure(False, f"{phrases.MACHINE} {phrases.NO_MODEL}", self._hand_off)
+            model = None if fixed is not None else self.model
+            if model is not None and model.calls.refusal() is not None:
+                model = None
+            yield self._disclosed(model is not None)
             if fixed is not None:
                 for part in fixed:
                     yield part
-                return
-            async for part in self._plain.answer(talk):
-                yield part
+            elif model is None:
+                async for part in self._plain.answer(talk):
+                    yield part
+            else:
+                async for part in self._with_model(model, talk):
+                    yield part
         finally:
             await self._keep(talk, begun_at)
+
+    async def _with_model(self, model: ModelAnswer, talk: Conversation) -> AsyncIterator[ChatPart]:
+        """The model's answer; the rules' where it shows nothing, and the rules' sentence over cards without one."""
+        if talk.intent.most_minor is not None:
+            talk.memory = replace(talk.memory, budget_minor=talk.intent.most_minor)
+        shopper = await self._shop.shopper(talk.turn.talker)
+        progress = Progress()
+        async for part in model.answer(talk, shopper, progress):
+            yield part
+        if not progress.empty:
+            if not (progress.sentences or progress.told or progress.asked):
+                yield Said(phrases.SEE_ABOVE)
+            return
+        yield self._disclosed(False)
+        async for part in self._plain.answer(talk):
+            yield part
+
+    def _disclosed(self, model_in_use: bool) -> Disclosure:
+        told = phrases.MODEL if model_in_use else phrases.NO_MODEL
+        return Disclosure(model_in_use, f"{phrases.MACHINE} {told}", self._hand_off)
 
     async def _recall(self, turn: ChatTurn) -> Remembered:
         if not turn.talker.known:

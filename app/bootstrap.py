@@ -32,7 +32,7 @@ from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
 from app.assistant import ShoppingAssistant
-from app.chat.shop import Shop
+from app.chat.model_answer import ChatModel
 from app.domain.catalog import Snapshot
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
 from app.domain.interactions import Consent, Personalization
@@ -42,6 +42,7 @@ from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.jobs import leader_of, standing_jobs
 from app.leader import Leader
+from app.metered import MeteredCalls
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
@@ -83,6 +84,7 @@ class ModelParts:
     cache: DiskOrderCache
     ledger: SqlLedger
     stage: RerankStage
+    chat: ChatModel
     writer: ThreadPoolExecutor  # of the ledger
 
     def close(self) -> None:
@@ -155,6 +157,7 @@ class Application:
         await asyncio.to_thread(self.leader.resign)
         if self.model is not None:
             await self.model.stage.close()
+            await self.model.chat.calls.close()
         await asyncio.to_thread(self.shut)
 
     def shut(self) -> None:
@@ -255,26 +258,13 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         trends=trends,
         shelves=shelves,
         privacy=privacy,
-        assistant=open_assistant(settings, parts, shelves, store),
         leader=leader_of(standing_jobs(store, clock, indexes, privacy, opened), leases),
         leases=leases,
         reporting=Reporting.open(settings, clock.now),
+        assistant=ShoppingAssistant.over(
+            parts, shelves, store, consent, None if model is None else model.chat, settings.chat_hand_off
+        ),
     )
-
-
-def open_assistant(
-    settings: Settings, parts: ServiceParts, shelves: ShelfService, store: SqlStore
-) -> ShoppingAssistant:
-    """The shopping assistant over the same service. Its slates are the baseline's: it has a model call of its own."""
-    shop = Shop(
-        service=RecommendationService(replace(parts, rerank=None)),
-        shelves=shelves,
-        served=parts.served,
-        store=store,
-        currency=settings.currency,
-        consent_default=consent_of(settings.consent_default),
-    )
-    return ShoppingAssistant(shop=shop, memory=store, hand_off=settings.chat_hand_off or None)
 
 
 def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelParts:
@@ -309,7 +299,9 @@ def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelPart
         in_thread=in_thread,
         single_flight=None if leases is None else SingleFlight(leases, cache, in_thread=in_thread),
     )
-    return ModelParts(client, prompt, cache, ledger, stage, writer)
+    calls = MeteredCalls(client, ledger, settings.llm_daily_budget_usd, client.worst_case_usd, in_thread)
+    chat = ChatModel(calls, load_prompt(settings.prompts_dir, "chat", "v1"), settings.chat_deadline_ms)
+    return ModelParts(client, prompt, cache, ledger, stage, chat, writer)
 
 
 def open_client(settings: Settings) -> LiteLlmClient:

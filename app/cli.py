@@ -210,6 +210,26 @@ def recommend(
     )
 
 
+@app.command()
+def chat(
+    user: Annotated[str | None, typer.Option(help="Talk as this shopper, whose consent holds.")] = None,
+) -> None:
+    """Talk to the shopping assistant; `exit` or Ctrl-D ends it."""
+    from app.chat_console import converse
+
+    _quieten()
+    if user is not None:
+        _check_length(user, MAX_ID_CHARS, "--user")
+
+    def line() -> str | None:
+        try:
+            return input("> " if sys.stdin.isatty() else "")
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    asyncio.run(converse(read_settings(), user, line, out))
+
+
 @app.command(
     "eval",
     add_help_option=False,

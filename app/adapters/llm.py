@@ -272,13 +272,17 @@ class LiteLlmClient:
         """Charges, counts and tells."""
         received = run.attempt
         wire = received.wire
-        text = "" if ending.outcome in ("refused", "malformed") else received.text
+        unusable = ending.outcome in ("refused", "malformed")
+        text = "" if unusable else received.text
+        tools = () if unusable else received.tool_calls
         answered = wire.status is not None and wire.status < 400
         unknown = wire.status is None and ending.outcome == "timeout" and wire.requests > 0
-        usage = usage_of(started.call, received.text, reported_usage(received), self._price, billed=answered or unknown)
+        said = received.text + "".join(call.name + call.arguments for call in received.tool_calls)
+        usage = usage_of(started.call, said, reported_usage(received), self._price, billed=answered or unknown)
         first = None if received.first_at is None else received.first_at - started.at_s
         model = wire.model or self.model
-        reply = ModelReply(ending.outcome, text, usage, model, self._pace.clock() - started.at_s, first, ending.detail)
+        seconds = self._pace.clock() - started.at_s
+        reply = ModelReply(ending.outcome, text, usage, model, seconds, first, ending.detail, tools)
         self._guard.end(probe=started.probe, failed=failed(ending.outcome, ending.detail))
         if ending.outcome == "rate_limited":
             self._guard.breaker.cool_down(retry_after_s(wire.headers, self._pace.wall()))

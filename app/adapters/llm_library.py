@@ -17,7 +17,7 @@ import httpx
 
 from app.adapters.llm_wire import CURRENT, CappedTransport, WireFacts
 from app.domain.errors import ConfigurationError
-from app.domain.model_calls import ModelCall
+from app.domain.model_calls import Message, ModelCall, ToolSpec
 
 CONNECT_TIMEOUT_S = 3.0
 CALL_LIMIT_S = 8.0
@@ -87,6 +87,9 @@ class Connection:
         wanted: dict[str, Any] = {}
         if call.schema is not None:
             wanted["response_format"] = await self._format(call.schema_name, call.schema)
+        if call.tools:
+            wanted["tools"] = [_tool(tool) for tool in call.tools]
+            wanted["_skip_mcp_handler"] = True  # else litellm loads an MCP client to look for tools of its own
         if where.api_base:
             wanted["api_base"] = where.api_base
         if where.api_key:
@@ -97,7 +100,7 @@ class Connection:
             wanted["client"] = self._handler
         answer = await self._litellm.acompletion(
             model=self._model,
-            messages=[{"role": m.role, "content": m.content} for m in call.messages],
+            messages=[_message(message) for message in call.messages],
             stream=True,
             stream_options={"include_usage": True},
             max_tokens=call.max_output_tokens,
@@ -130,6 +133,24 @@ class Connection:
         if name not in self._formats:
             self._formats[name] = await strict_format(name, schema)
         return self._formats[name]
+
+
+def _message(message: Message) -> dict[str, Any]:
+    """A message as OpenAI's protocol has it, which litellm translates for other providers."""
+    sent: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        sent["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    if message.tool_call_id is not None:
+        sent["tool_call_id"] = message.tool_call_id
+    return sent
+
+
+def _tool(tool: ToolSpec) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)

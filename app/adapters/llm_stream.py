@@ -15,12 +15,14 @@ import httpx
 from app.adapters.llm_library import Connection
 from app.adapters.llm_usage import Reported
 from app.adapters.llm_wire import CURRENT, WireFacts
-from app.domain.model_calls import CallOutcome, ModelCall
+from app.domain.model_calls import CallOutcome, ModelCall, ToolCall
 
 RETRYABLE_STATUS = frozenset({500, 502, 503, 504, 529})
 CONFIGURATION_STATUS = frozenset({400, 401, 402, 403, 404, 405, 413, 422})
 _USAGE = re.compile(rb'"(?:usage|usageMetadata|prompt_eval_count)"\s*:\s*[{\d]')
 _MAX_CHAIN = 8
+MAX_TOOL_CALLS = 64
+"""Tool calls of one reply that are read; the byte cap bounds them, too."""
 _DECODER = json.JSONDecoder()
 
 
@@ -30,6 +32,7 @@ class Received:
 
     wire: WireFacts = field(default_factory=WireFacts)
     pieces: list[str] = field(default_factory=list)
+    tools: dict[int, list[str]] = field(default_factory=dict)  # index → id, name, pieces of the arguments
     first_at: float | None = None  # on the client's clock
     finish: str | None = None  # as litellm tells it
     reported: Reported | None = None
@@ -44,6 +47,12 @@ class Received:
     def text(self) -> str:
         """All content so far."""
         return "".join(self.pieces)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools asked for so far, in the order of the reply."""
+        held = sorted(self.tools.items())
+        return tuple(ToolCall(parts[0], parts[1], "".join(parts[2:])) for _, parts in held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,10 @@ def _take(chunk: Any, received: Received, clock: Callable[[], float]) -> None:
             received.pieces.append(content)
             if received.first_at is None:
                 received.first_at = clock()
+        for asked in getattr(choice.delta, "tool_calls", None) or ():
+            _take_tool(asked, received)
+            if received.first_at is None:
+                received.first_at = clock()
         if choice.finish_reason:
             received.finish = str(choice.finish_reason)
     usage = getattr(chunk, "usage", None)
@@ -87,6 +100,20 @@ def _take(chunk: Any, received: Received, clock: Callable[[], float]) -> None:
             getattr(usage, "completion_tokens", None),
             getattr(details, "cached_tokens", None),
         )
+
+
+def _take_tool(asked: Any, received: Received) -> None:
+    """One piece of a tool call; its id and name come with the first, the arguments in any number of pieces."""
+    index = asked.index if isinstance(getattr(asked, "index", None), int) else len(received.tools)
+    if index not in received.tools and len(received.tools) >= MAX_TOOL_CALLS:
+        return
+    parts = received.tools.setdefault(index, ["", ""])
+    function = getattr(asked, "function", None)
+    parts[0] = parts[0] or str(getattr(asked, "id", None) or "")
+    parts[1] = parts[1] or str(getattr(function, "name", None) or "")
+    arguments = getattr(function, "arguments", None)
+    if isinstance(arguments, str) and arguments:
+        parts.append(arguments)
 
 
 def wire_usage(wire: WireFacts) -> Reported | None:
@@ -132,7 +159,7 @@ def ending_of(received: Received, error: BaseException | None, *, model: str) ->
         return Ending("malformed", "another model")
     if wire.refused or received.finish == "content_filter":
         return Ending("refused")
-    has_text = bool(received.pieces)
+    has_text = bool(received.pieces or received.tools)
     if error is not None:
         kind = type(_root(error)).__name__
         return Ending("cut", kind) if has_text else Ending("provider_error", kind, retryable=_lost(error))

@@ -68,7 +68,7 @@ def price_from(model: str, explicit: tuple[float, float] | None = None) -> Price
 
 def worst_case_tokens(call: ModelCall) -> int:
     """As many input tokens as any tokenizer can make of the call: one per byte ("a1b2c3" comes close)."""
-    text = "".join(m.content for m in call.messages) + _schema_text(call)
+    text = _prompt_text(call)
     return len(text.encode("utf-8", "surrogatepass")) + _FRAME_TOKENS
 
 
@@ -88,7 +88,7 @@ def usage_of(call: ModelCall, text: str, reported: Reported | None, price: Price
     if not billed:
         return Usage(0, 0, cost_usd=None if price is None else 0.0, estimated=True)
     input_bound = worst_case_tokens(call)
-    prompt = "".join(m.content for m in call.messages) + _schema_text(call)
+    prompt = _prompt_text(call)
     told = reported or Reported()
     inputs = _believed(told.input_tokens, estimated_tokens(prompt), 2 * input_bound + 10_000)
     outputs = _believed(told.output_tokens, estimated_tokens(text), 10 * call.max_output_tokens + 10_000)
@@ -131,8 +131,12 @@ def _dollars(entry: Mapping[str, Any], key: str) -> float | None:
     return float(value)
 
 
-def _schema_text(call: ModelCall) -> str:
-    return "" if call.schema is None else orjson.dumps(dict(call.schema)).decode()
+def _prompt_text(call: ModelCall) -> str:
+    """Everything of a call that a tokenizer sees: messages, tool calls of earlier replies, schema, tools."""
+    texts = [m.content for m in call.messages]
+    texts += [asked.id + asked.name + asked.arguments for m in call.messages for asked in m.tool_calls]
+    texts += [tool.name + tool.description + orjson.dumps(dict(tool.parameters)).decode() for tool in call.tools]
+    return "".join(texts) + ("" if call.schema is None else orjson.dumps(dict(call.schema)).decode())
 
 
 @functools.cache

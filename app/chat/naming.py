@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.domain.catalog import Snapshot
 from app.finder import Served
 from app.pipeline.candidates import named
@@ -29,16 +31,17 @@ def product_named(served: Served, name: str, near: tuple[str, ...] = ()) -> str 
     else:
         rows = named(served.shelf, name, _LOOKED_AT).rows
         candidates |= dict.fromkeys(snapshot.product_ids[row] for row in rows.tolist())
-    best: tuple[float, float, str] | None = None
+    best: tuple[float, int, float, str] | None = None
     for product_id in candidates:
         own = set(_words(snapshot, product_id))
         share = len(wanted & own) / len(wanted)
         if share < _MIN_SHARE:
             continue
-        rank = (share + 0.01 * (product_id in near), len(wanted & own) / max(len(own), 1), product_id)
-        if best is None or rank[:2] > best[:2]:
+        together = _together(folded_words(name), _words(snapshot, product_id))
+        rank = (share, together, 0.5 * (product_id in near) + len(wanted & own) / max(len(own), 1), product_id)
+        if best is None or rank[:3] > best[:3]:
             best = rank
-    return None if best is None else best[2]
+    return None if best is None else best[3]
 
 
 def product_at(shown: tuple[str, ...], place: str) -> str | None:
@@ -47,6 +50,18 @@ def product_at(shown: tuple[str, ...], place: str) -> str | None:
         return shown[int(place.removeprefix("#"))]
     except (IndexError, ValueError):
         return None
+
+
+def _together(wanted: Sequence[str], own: Sequence[str]) -> int:
+    """Most words of one that stand together, in their order, in the other: "Mira 40" is not "Mira Buds 40"."""
+    best = 0
+    for i in range(len(wanted)):
+        for j in range(len(own)):
+            n = 0
+            while i + n < len(wanted) and j + n < len(own) and wanted[i + n] == own[j + n]:
+                n += 1
+            best = max(best, n)
+    return best
 
 
 def _words(snapshot: Snapshot, product_id: str) -> tuple[str, ...]:

@@ -26,11 +26,31 @@ CallOutcome = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
-    """One chat message."""
+class ToolSpec:
+    """A tool that a model may ask for."""
 
-    role: Literal["system", "user", "assistant"]
+    name: str
+    description: str
+    parameters: Mapping[str, object]  # JSON schema of its arguments
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that a model asked for, as it came: neither the name nor the arguments are checked."""
+
+    id: str
+    name: str
+    arguments: str  # JSON, or what the model took for it
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message. A `tool` message answers the call whose id it carries."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()  # of an assistant's message
+    tool_call_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,7 @@ class ModelCall:
     max_output_tokens: int
     schema: Mapping[str, object] | None = None  # strict JSON schema of the reply, None for free text
     schema_name: str = "reply"
+    tools: tuple[ToolSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +81,7 @@ class ModelReply:
     seconds: float
     seconds_to_first: float | None = None  # first content; None when there was none
     detail: str = ""  # for logs: status code, exception type; never provider text
+    tool_calls: tuple[ToolCall, ...] = ()  # in the order of the reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,21 +132,18 @@ FILLER = word_set(
 """Words of a message that name nothing to look for."""
 
 PLAIN = word_set(
-    "a about add after also am an and any anything apart are as ask at be been before below between bring but by can "
-    "card cards change choose clear come compare could details did do does each else ever fit for from get give glad "
-    "go good happily happy have hello help here hi how i idea if in into is it its just know least let like list look "
-    "looking made make matter may me mean mind more moment most much my name narrow need next nice occasion of off "
-    "offer okay on one ones only open option options or other our out over pick pleasure please prefer question range "
-    "rather read ready request say search see select selection share shop shopping should show so some something soon "
-    "sort suggest sure take tell than thank thanks that the their them then there these they thing things think this "
-    "those to together too try two understand up us use useful very want way we welcome well what when where whether "
-    "which while who will wish with within wonder would you your yours assistant machine catalogue product products "
-    "budget price prices spend brand brands category categories colour colours size sizes style styles gift size "
-    "material feature features recommend recommendation recommendations result results suggestion suggestions "
-    "unfortunately sorry found find nothing not no don't can't couldn't cannot didn't haven't i'm i'll i've i'd "
-    "here's that's what's let's human person colleague colleagues team customer service"
+    "a about add after also am an and any anything are as ask at be been before between bring but by can card cards "
+    "change choose come compare could detail details did do does each else for from get glad go happily happy have "
+    "hello help here hi how i idea if in into is just know let like list look looking make mind moment more my name "
+    "narrow need next occasion of okay on one ones open option or other our out over pick please prefer question "
+    "range rather read ready request say see select selection share shop shopping should show so some something sort "
+    "suggest sure take tell thank that the their them then there these they thing think this those to together too "
+    "try understand up use very want way we welcome what when where whether which who wish with would you your "
+    "assistant machine catalogue product budget price spend brand category colour size style gift material feature "
+    "recommend recommendation result suggestion found find i'm i'll i've i'd here's that's what's let's person "
+    "me different looked hear mean main below above mainly kind use intend plan decide further refine"
 )
-"""Words of small talk. A sentence about no product holds no others, but names of categories and what was asked."""
+"""Words of small talk. A sentence about no product holds no others, but names of categories that were asked for."""
 
 NO_NUMBERS = word_set(
     "two three four five six seven eight nine ten eleven twelve dozen dozens hundred hundreds thousand million half "

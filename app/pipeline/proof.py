@@ -16,7 +16,7 @@ from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence
 from app.pipeline import proof_claims, proof_comparisons, proof_deeds, proof_places, proof_wishes
-from app.pipeline.proof_facts import Backing, OwnWords, backing_of, own_words
+from app.pipeline.proof_facts import Backing, OwnWords, Quantity, backing_of, own_words
 from app.pipeline.proof_kinship import wrong_kinship
 from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_names import NameMarks
@@ -95,6 +95,7 @@ def prove(
     config: ReasonConfig,
     currency: str,
     citations: Sequence[CitedAt] = (),
+    also: Sequence[Quantity] = (),
 ) -> Proof:
     """Whether a sentence about `item` follows from what it cites.
 
@@ -103,6 +104,7 @@ def prove(
     Args:    text: the sentence without citations (`resolve_citations`); cited: facts of this item that it cites.
              profile_facts: lines about the shopper that it cites; currency: of all amounts.
              citations: where each citation stood; with none, every fact may stand behind every figure.
+             also: figures of the item's record that hold without a citation, such as its price in a chat.
     Returns: `ok` with no failures, or every kind of failure found.
     """
     if len(text) > MAX_CHARS:
@@ -111,7 +113,7 @@ def prove(
     markup = markup_in(shown)
     if markup is not None:
         return Proof(False, shown, (), (Failure("markup", ascii(markup)),))
-    check = _Check(shown, own_words(item, config), backing_of(cited, profile_facts, currency), config, currency)
+    check = _Check(shown, own_words(item, config), backing_of(cited, profile_facts, currency, also), config, currency)
     check.cited_at = groups_of(citations)
     check.run()
     used = check.used

@@ -200,9 +200,11 @@ def _counts(name: Sequence[str], attributes: Sequence[tuple[str, str | tuple[str
     return frozenset(found)
 
 
-def backing_of(cited: Sequence[Evidence], profile: Sequence[ProfileFact], currency: str) -> Backing:
-    """What the cited facts support."""
-    backing = Backing()
+def backing_of(
+    cited: Sequence[Evidence], profile: Sequence[ProfileFact], currency: str, also: Sequence[Quantity] = ()
+) -> Backing:
+    """What the cited facts support, and further figures of the item's record."""
+    backing = Backing(quantities=list(also))
     for fact in cited:
         backing.kinds.setdefault(fact.kind, fact.id)
         backing.values.setdefault(fact.kind, fact.value)

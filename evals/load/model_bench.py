@@ -38,11 +38,11 @@ DEADLINES_MS = (100, 200, 300, 500, 800, 1200, 2000)
 
 def measure(demo_dir: Path, users: Sequence[str]) -> dict[str, Any]:
     """Every figure of the module's text, in milliseconds where nothing else is said."""
-    with _provider("--ttft-ms", "50", "--tokens-per-s", "400") as base:
+    with provider("--ttft-ms", "50", "--tokens-per-s", "400") as base:
         overhead = asyncio.run(_with(demo_dir, base, lambda a: _overhead(a, users, base)))
-    with _provider("--ttft-ms", "3000", "--tokens-per-s", "0") as base:
+    with provider("--ttft-ms", "3000", "--tokens-per-s", "0") as base:
         late = asyncio.run(_with(demo_dir, base, lambda a: _late(a, users)))
-    with _provider("--ttft-ms", "150", "--tokens-per-s", "150", "--quality", "1.0") as base:
+    with provider("--ttft-ms", "150", "--tokens-per-s", "150", "--quality", "1.0") as base:
         curve = asyncio.run(_with(demo_dir, base, lambda a: _curve(a, users)))
     return {**overhead, **late, "kept_by_deadline": curve}
 
@@ -168,7 +168,8 @@ async def _curve(application: Application, users: Sequence[str]) -> dict[str, fl
 
 
 @contextmanager
-def _provider(*flags: str) -> Iterator[str]:
+def provider(*flags: str) -> Iterator[str]:
+    """The simulated provider, started with these flags; its address. Stopped at the end."""
     command = [sys.executable, "-m", "evals.simulated", "--port", "0", *flags]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
     try:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evals.simulated.answer import RerankAnswer, answer_rerank, compact
+from evals.simulated.chat import Asked, ChatPlay, play_chat
 from evals.simulated.knobs import Knobs
 from evals.simulated.obedience import obey_chat
-from evals.simulated.reading import read_rerank
+from evals.simulated.reading import Turn, read_rerank
 from evals.simulated.strict_schema import Schema, smallest_instance
 from evals.simulated.tokens import PrefixMemory, TokenRule
 from evals.simulated.utility import Preferences
@@ -19,7 +20,7 @@ from evals.simulated.wire import ChatRequest
 NEUTRAL_TEXT = "I am a simulated model: a program without a language model behind it. I can order a list of products."
 MESSAGE_TOKENS = 3  # what OpenAI's chat format adds per message, and once for the reply
 
-FinishReason = Literal["stop", "length", "content_filter"]
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Reply:
     finish_reason: FinishReason = "stop"
     refusal: str | None = None
     choices: int = 1  # 0 = an answer without any choice
+    tools: tuple[Asked, ...] = ()  # tools asked for; then there is no text
+    after_tools: bool = False  # said with tool results at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,9 @@ def compose(
     prompt = read_rerank(turns)
     schema = request.schema_wanted
     answer: RerankAnswer | None = None
+    played = _chat(request, turns, knobs)
+    if played is not None:
+        return Composed(_chat_reply(request, played, knobs, tokens, memory), None)
     if prompt is not None:
         answer = answer_rerank(prompt, turns, knobs, preferences)
         text = _fitted(answer, schema)
@@ -70,6 +76,22 @@ def compose(
         text = "".join(pieces)
     usage = _usage(request, len(pieces), knobs, tokens, memory)
     return Composed(Reply(text, request.model_named, usage, finish), answer)
+
+
+def _chat(request: ChatRequest, turns: Sequence[Turn], knobs: Knobs) -> ChatPlay | None:
+    """What is played of a conversation with tools, now or in an earlier round; None for another kind of request."""
+    used = any(turn.role == "tool" for turn in turns)
+    if not request.tools and not used:
+        return None
+    return play_chat(turns, tools=request.tool_names, obey=knobs.obey)
+
+
+def _chat_reply(request: ChatRequest, played: ChatPlay, knobs: Knobs, tokens: TokenRule, memory: PrefixMemory) -> Reply:
+    said = played.text if played.text is not None else "".join(t.name + t.arguments for t in played.tools)
+    usage = _usage(request, len(tokens.pieces(said)), knobs, tokens, memory)
+    finish: FinishReason = "tool_calls" if played.tools else "stop"
+    after = any(turn.role == "tool" for turn in request.turns)
+    return Reply(played.text, request.model_named, usage, finish, tools=played.tools, after_tools=after)
 
 
 def _fitted(answer: RerankAnswer, schema: Schema | None) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evals.simulated.answer import compact
+from evals.simulated.chat_faults import CHAT_FAULTS
 from evals.simulated.reply import Reply, usage_of, with_text
 
 MEGABYTE = 1_000_000
@@ -187,5 +188,6 @@ REPLY_FAULTS: Mapping[str, ReplyFault] = {
     "absurd_usage": ReplyFault("a million million tokens", _usage(lambda: usage_of(10**12, 10**12, 0))),
     "other_model": ReplyFault("another model's name", lambda reply, _: replace(reply, model="simulated-somebody-else")),
     "huge": ReplyFault("10 MB of text; detail: megabytes", _huge),
+    **{name: ReplyFault(says, apply) for name, (says, apply) in CHAT_FAULTS.items()},
 }
 """By name."""

@@ -68,7 +68,7 @@ def script_of(request: ChatRequest, reply: Reply, knobs: Knobs, tokens: TokenRul
     first = first_token_s(knobs, dice)
     identity = {"id": f"chatcmpl-simulated-{request_hash[:20]}", "created": CREATED, "model": reply.model}
     if request.stream:
-        return _streamed(reply, chunks, identity, first, knobs, include_usage=request.include_usage)
+        return _streamed(reply, chunks, identity, first, knobs, tokens, dice, include_usage=request.include_usage)
     total = first + _seconds(sum(count for _, count in chunks), knobs)
     body = _json(_completion(reply, identity))
     return Script(200, (("content-type", "application/json"),), (Piece(total, body),))
@@ -93,6 +93,8 @@ def _streamed(
     identity: dict[str, Any],
     first_s: float,
     knobs: Knobs,
+    tokens: TokenRule,
+    dice: Dice,
     *,
     include_usage: bool,
 ) -> Script:
@@ -104,9 +106,16 @@ def _streamed(
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return sse(base | {"choices": [choice] * reply.choices})
 
-    field = "content" if reply.text is not None else "refusal"
+    field = "content" if reply.text is not None or reply.tools else "refusal"
     pieces = [Piece(first_s, event({"role": "assistant", "content": "" if reply.text is not None else None}))]
     sent = 0
+    for n, asked in enumerate(reply.tools):
+        head = {"index": n, "id": f"call_{n}", "type": "function", "function": {"name": asked.name, "arguments": ""}}
+        pieces.append(Piece(first_s, event({"tool_calls": [head]})))
+        for text, count in chunked(tokens.pieces(asked.arguments), dice):
+            sent += count
+            part = {"index": n, "function": {"arguments": text}}
+            pieces.append(Piece(first_s + _seconds(max(0, sent - 1), knobs), event({"tool_calls": [part]})))
     for text, count in chunks:
         # The first token of all is there at first_s; a chunk leaves when its last token is.
         sent += count
@@ -120,7 +129,12 @@ def _streamed(
 
 
 def _completion(reply: Reply, identity: dict[str, Any]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
+    if reply.tools:
+        message["tool_calls"] = [
+            {"id": f"call_{n}", "type": "function", "function": {"name": t.name, "arguments": t.arguments}}
+            for n, t in enumerate(reply.tools)
+        ]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}
     whole = {
         **identity,

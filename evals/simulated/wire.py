@@ -66,6 +66,19 @@ class _ResponseFormat(BaseModel):
     json_schema: _NamedSchema | None = None
 
 
+class _Function(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+
+
+class _Tool(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    type: Literal["function"]
+    function: _Function
+
+
 class _StreamOptions(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -85,6 +98,12 @@ class ChatRequest(BaseModel):
     max_tokens: int | None = Field(default=None, ge=1)
     max_completion_tokens: int | None = Field(default=None, ge=1)
     n: int | None = Field(default=None, ge=1, le=1)
+    tools: list[_Tool] = []
+
+    @property
+    def tool_names(self) -> tuple[str, ...]:
+        """Names of the tools that may be asked for."""
+        return tuple(tool.function.name for tool in self.tools)
 
     @property
     def turns(self) -> tuple[Turn, ...]:

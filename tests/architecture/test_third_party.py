@@ -24,7 +24,7 @@ OWNERS = {
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
     "typer": ["cli", "report_commands.py"],
-    "rich": ["cli", "progress_bar.py", "report_table.py", "report_commands.py"],
+    "rich": ["cli", "progress_bar.py", "chat_console.py", "report_table.py", "report_commands.py"],
     "litellm": ["adapters/llm"],
     "instructor": ["adapters/llm"],
     "tenacity": ["adapters/llm"],
