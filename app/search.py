@@ -32,7 +32,7 @@ POOL = 150
 """Products of either kind, by words and by meaning, that are compared exactly."""
 NEAR_SHARE = 0.8
 """A product whose similarity to the text is this share of the best one's matches it, whatever its words.
-A prior: what it adds and costs was not measured (docs/decisions/016)."""
+A prior: what it adds and costs was not measured (docs/decisions/017)."""
 EXACT_UP_TO = 2_000
 """Matches up to which each one's similarity is looked up where filters left too few of the nearest."""
 ATTRIBUTES_READ = 1_000

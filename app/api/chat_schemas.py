@@ -53,6 +53,7 @@ class ChatBody(_Sent):
         if newest.role != "user":
             raise _wrong("the last message must have the role user")
         text = "\n".join(p.text for p in newest.parts if p.type == "text" and p.text is not None).strip()
+        text = text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character
         if not text:
             raise _wrong("the last message has no text part with any text")
         if len(text) > MAX_MESSAGE_CHARS:

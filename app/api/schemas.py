@@ -32,14 +32,15 @@ from app.domain.ranking import (
 )
 
 MAX_LIMIT = 50
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Half a surrogate pair, which JSON text can carry escaped, is no character: no database and no tokenizer takes it.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,9}")
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 def _no_control_characters(text: str) -> str:
     if _CONTROL.search(text):
-        raise ValueError("must not contain control characters")
+        raise ValueError("must not contain control characters or halves of surrogate pairs")
     return text
 
 

@@ -109,6 +109,8 @@ async def test_the_bounds_themselves_are_valid(shop: Shop, query: str, limit: in
         ('{"userId":7}', "userId"),
         ('{"userId":"\\ud800"}', "userId"),
         ('{"userId":"\\u0000"}', "userId"),
+        ('{"query":"gift \\udc00"}', "query"),
+        ('{"filters":{"brands":["\\ud800"]}}', "filters.brands.0"),
         ('{"cart":"p1"}', "cart"),
         ('{"cart":[1]}', "cart.0"),
         ('{"cart":["p1",""]}', "cart.1"),

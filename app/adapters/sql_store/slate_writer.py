@@ -103,15 +103,20 @@ class SlateWriter:
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            try:
-                slates, keys, begun_at = zip(*batch, strict=True)
-                self._store.save_slates(slates, keys, begun_at)
-            except StoreUnavailable as error:
-                self._put_back(batch, error)
-            else:
-                with self._condition:
-                    for slate, _, _ in batch:
-                        self._unwritten.pop(slate.recommendation_id, None)
+            self._write(batch)
+
+    def _write(self, batch: list[_Offered]) -> None:
+        try:
+            slates, keys, begun_at = zip(*batch, strict=True)
+            self._store.save_slates(slates, keys, begun_at)
+        except StoreUnavailable as error:
+            self._put_back(batch, error)
+        except (TypeError, ValueError) as error:  # one of them can't be stored: the others must be, and later ones
+            self._leave_out(batch, error)
+        else:
+            with self._condition:
+                for slate, _, _ in batch:
+                    self._unwritten.pop(slate.recommendation_id, None)
 
     def _next_batch(self) -> list[_Offered]:
         """Waits for work; empty when the writer is closing and nothing is left."""
@@ -134,6 +139,16 @@ class SlateWriter:
             while len(self._waiting) > self._capacity:
                 self._drop(self._waiting.popleft()[0])
             self._condition.wait_for(lambda: self._closing, timeout=self._retry_after_s)
+
+    def _leave_out(self, batch: list[_Offered], error: Exception) -> None:
+        """Tries each alone when a batch can't be stored; one that can't be stored alone is lost, counted and logged."""
+        with self._condition:
+            if len(batch) == 1:
+                _log.error("a served slate can't be stored: %s", type(error).__name__)
+                self._drop(batch[0][0])
+                return
+        for one in batch:
+            self._write([one])
 
     def _drop(self, slate: Slate) -> None:
         self._unwritten.pop(slate.recommendation_id, None)

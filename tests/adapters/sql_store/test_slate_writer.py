@@ -135,3 +135,25 @@ def test_a_slate_says_when_its_request_began() -> None:
     writer._thread = None
     batch = writer._next_batch()
     assert [begun for _, _, begun in batch] == [998.5, 999.0]
+
+
+def test_a_slate_that_cannot_be_stored_takes_no_other_with_it() -> None:
+    """Of a batch with a slate that no database takes, the others are written, and so are later ones."""
+
+    class Refusing(_Memory):
+        def save_slates(
+            self, slates: Sequence[Slate], user_keys: Sequence[str | None], begun_at: Sequence[float] | None = None
+        ) -> None:
+            if any(slate.recommendation_id == "broken" for slate in slates):
+                raise TypeError("not text")
+            super().save_slates(slates, user_keys, begun_at)
+
+    store = Refusing()
+    writer = SlateWriter.start(store, flush_after_s=600.0, batch=3)
+    for name in ("a", "broken", "b"):
+        writer.offer(_slate(name), None)
+    assert store.written.wait(5)
+    writer.offer(_slate("later"), None)
+    writer.close()
+    assert sorted(store.held) == ["a", "b", "later"]
+    assert writer.dropped == 1
