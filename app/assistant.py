@@ -20,7 +20,7 @@ from app.chat.shop import Shop
 from app.domain.chat import ChatPart, ChatTurn, Disclosure, Remembered, Said
 from app.domain.errors import StoreUnavailable
 from app.domain.interactions import Consent
-from app.pipeline.intent import read_intent
+from app.pipeline.intent import read_intent, without_links
 from app.pipeline.redaction import without_contacts
 from app.ports import ChatMemory
 from app.service import RecommendationService, ServiceParts
@@ -87,8 +87,10 @@ class ShoppingAssistant:
         """
         begun_at = self._wall()
         memory = await self._recall(turn)
-        text = without_contacts(turn.text)
+        text = without_links(without_contacts(turn.text))
         intent = read_intent(text, self._shop.vocabulary(), currency=self._shop.currency)
+        if intent.unlimited:
+            memory = replace(memory, budget_minor=None)
         talk = Conversation(replace(turn, text=text), intent, memory)
         try:
             fixed = self._plain.fixed(intent)

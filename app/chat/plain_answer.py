@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from app.chat import phrases
 from app.chat.shop import Shop, Wish, fits, words_of_product
 from app.domain.catalog import Product
-from app.domain.chat import Card, Cards, ChatPart, ChatTurn, Clarify, Remembered, Said, ToolAsked
+from app.domain.chat import Cards, ChatPart, ChatTurn, Clarify, Remembered, Said, ToolAsked
 from app.domain.errors import UnknownProduct, UnknownRecommendation
 from app.domain.interactions import Preferences
+from app.domain.money import parse_minor
 from app.pipeline.comparison import MAX_COMPARED, attribute_text, compare, spoken
 from app.pipeline.intent import Intent, content
 from app.pipeline.seller_text import folded_words
 
-GIFT_PRICES = (2500, 5000, 10_000)
-"""Price limits that the question about a gift offers, in minor units of a currency with two decimals."""
+GIFT_PRICES = (25, 50, 100)
+"""Price limits that the question about a gift offers, in whole units of the currency."""
 
 
 @dataclass(slots=True)
@@ -191,18 +192,17 @@ class PlainAnswer:
         for sentence in asked_of(talk.turn.text, product):
             yield Said(sentence)
         yield Said(phrases.offer(product, self._shop.currency))
-        for part in self.single(talk, product):
+        for part in await self.single(talk, product):
             yield part
 
-    def single(self, talk: Conversation, product: Product) -> Sequence[ChatPart]:
+    async def single(self, talk: Conversation, product: Product) -> Sequence[ChatPart]:
         """The card of one product, or why there is none: what is over the limit is told, never shown."""
         budget = talk.intent.most_minor if talk.intent.most_minor is not None else talk.memory.budget_minor
         over = None if budget is None else phrases.over_budget(product, budget, self._shop.currency)
         if over is not None:
             return (Said(over),)
-        if not fits(product, Wish(most_minor=budget)):
-            return ()
-        return (Cards((Card(product, ""),)),)
+        card = await self._shop.card(talk.turn.talker, product, budget)
+        return () if card is None else (Cards((card,)),)
 
     async def _why(self, talk: Conversation) -> AsyncIterator[ChatPart]:
         product = await self._meant(talk)
@@ -320,8 +320,8 @@ def _question(talk: Conversation, wish: Wish, currency: str) -> Clarify | None:
     if talk.memory.clarified:
         return None
     if talk.intent.gift and wish.most_minor is None:
-        limits = (phrases.limits_text(None, minor, currency).strip() for minor in GIFT_PRICES)
-        return Clarify(phrases.WHAT_PRICE, tuple(limits))
+        minors = (parse_minor(amount, currency) for amount in GIFT_PRICES)
+        return Clarify(phrases.WHAT_PRICE, tuple(phrases.limits_text(None, m, currency).strip() for m in minors))
     return Clarify(phrases.WHAT_KIND) if not wish.text and not wish.categories and not wish.brands else None
 
 
@@ -342,6 +342,3 @@ def asked_of(question: str, product: Product) -> tuple[str, ...]:
 
 
 _ASKING = frozenset({"tell", "much", "detail", "still", "sold", "available", "stock", "cost", "show", "made", "work"})
-
-
-__all__ = ["Conversation", "PlainAnswer", "asked_of", "compared", "preference_lines", "proposal", "wish_of"]

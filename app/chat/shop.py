@@ -11,10 +11,10 @@ from app.domain.catalog import Product
 from app.domain.chat import Card, Cards, Remembered, Talker
 from app.domain.deadline import Deadline
 from app.domain.interactions import Consent, Preferences, Shopper
-from app.domain.ranking import Explanation, Filters, Query
+from app.domain.ranking import MAX_QUERY_CHARS, Explanation, Filters, Query
 from app.finder import Served
 from app.pipeline.intent import Vocabulary
-from app.pipeline.seller_text import folded_words
+from app.pipeline.seller_text import folded_words, plain
 from app.pipeline.sensitivity import attribute_values
 from app.ports import ShopStore
 from app.service import RecommendationService
@@ -114,6 +114,14 @@ class Shop:
             relaxed=facts is not None and facts.relaxed,
             read_as=None if facts is None else facts.read_as,
         )
+
+    async def card(self, talker: Talker, product: Product, most_minor: int | None) -> Card | None:
+        """The card of one product, found like any other: None where a rule or the price limit keeps it out."""
+        text = plain(product.name, MAX_QUERY_CHARS)
+        if not text:
+            return None
+        found = await self.find(talker, Wish(text=text, most_minor=most_minor, limit=MAX_ASKED // 2))
+        return next((card for card in found.cards.cards if card.product.product_id == product.product_id), None)
 
     async def product(self, product_id: str) -> Product | None:
         """The current record of a product, None for one that the shop does not offer any more."""

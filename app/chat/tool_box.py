@@ -125,7 +125,7 @@ class ToolBox:
 
     async def _one(self, given: ProductArguments) -> ToolResult:
         product = await self._product(given.product)
-        return ToolResult((self._line(product),), tuple(self._plain.single(self._talk, product)), _ids([product]))
+        return ToolResult((self._line(product),), tuple(await self._plain.single(self._talk, product)), _ids([product]))
 
     async def _compare(self, given: CompareArguments) -> ToolResult:
         products = [await self._product(name) for name in given.products]

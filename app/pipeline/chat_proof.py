@@ -35,8 +35,7 @@ _NOT_STOCKED = re.compile(
     re.IGNORECASE,
 )
 _TIMES = word_set("will soon tomorrow later was were until again always never if unless when week weeks month days")
-_PRONOUNS = word_set("it its it's they their them they're he she")
-_POINTING = word_set("this these those that")
+_PRONOUNS = word_set("it its it's they their they're he she")
 _CHAT_FRAME = word_set("i me i'd i'll i'm suggest recommend consider here option look could would found")
 """Words that a sentence to a shopper begins with; none says anything about a product."""
 
@@ -125,7 +124,7 @@ class ChatProver:
 
     def _question(self, shown: str, subjects: Mapping[str, Subject]) -> Judged:
         own = {form for s in subjects.values() for form in _own_words(s.product)} - self._config.claim_words.keys()
-        wrong = self._not_plain(shown, frozenset(own) | self._asked)
+        wrong = self._not_plain(shown, frozenset(own) | self._asked | chat_words.ASKING)
         return Judged("removed", failures=(wrong,)) if wrong else Judged("question", shown)
 
     def _not_plain(self, shown: str, more: frozenset[str]) -> str:

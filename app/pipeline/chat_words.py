@@ -77,6 +77,12 @@ DETAIL = re.compile(
     re.IGNORECASE,
 )
 GIFT = re.compile(r"\b(?:gifts?|presents?|birthday|christmas|anniversary|wedding)\b", re.IGNORECASE)
+NO_LIMIT = re.compile(
+    r"\b(?:no (?:price )?limit|no budget|any (?:price|budget)|without (?:a |any )?(?:price )?(?:limit|budget)|"
+    r"(?:forget|drop|ignore|remove) (?:the|my) (?:budget|price|price limit|limit)|"
+    r"(?:price|money|budget) (?:does ?n[o'’]?t|is ?n[o'’]?t|no longer) (?:matter|important|an issue|a problem))\b",
+    re.IGNORECASE,
+)
 STATE = re.compile(
     r"\b(?:remember|save|store|note|set|always|my (?:size|budget|interests?) (?:is|are)|i never)\b", re.IGNORECASE
 )
@@ -132,18 +138,23 @@ FILLER = word_set(
 """Words of a message that name nothing to look for."""
 
 PLAIN = word_set(
-    "a about add after also am an and any anything are as ask at be been before between bring but by can card cards "
-    "change choose come compare could detail details did do does each else for from get glad go happily happy have "
-    "hello help here hi how i idea if in into is just know let like list look looking make mind moment more my name "
-    "narrow need next occasion of okay on one ones open option or other our out over pick please prefer question "
-    "range rather read ready request say see select selection share shop shopping should show so some something sort "
-    "suggest sure take tell thank that the their them then there these they thing think this those to together too "
-    "try understand up use very want way we welcome what when where whether which who wish with would you your "
-    "assistant machine catalogue product budget price spend brand category colour size style gift material feature "
-    "recommend recommendation result suggestion found find i'm i'll i've i'd here's that's what's let's person "
-    "me different looked hear mean main below above mainly kind use intend plan decide further refine"
+    "a about add after also am an and any anything are as ask at be been before bring but by can choose come compare "
+    "could detail details did do does each else for from get glad go happily happy have hello help here hi how i idea "
+    "if in into is just know let like list look looking make me mind moment more my need next of okay on one ones "
+    "option or other our out over pick please prefer question rather read ready request say see select selection "
+    "should show so some something sort suggest sure take tell thank that the their them then there these they thing "
+    "think this those to together too try understand up use very want way we welcome what when where whether which "
+    "who wish with would you your assistant machine catalogue product recommend recommendation result suggestion "
+    "found find i'm i'll i've i'd here's that's what's let's different looked hear mean main mainly kind decide "
+    "further refine"
 )
 """Words of small talk. A sentence about no product holds no others, but names of categories that were asked for."""
+
+ASKING = word_set(
+    "brand budget category colour color feature gift intend limit material narrow occasion plan price range size spend "
+    "style"
+)
+"""Further words of a question: what a shopper may be asked about, and never who they are."""
 
 NO_NUMBERS = word_set(
     "two three four five six seven eight nine ten eleven twelve dozen dozens hundred hundreds thousand million half "

@@ -43,6 +43,9 @@ MAX_SEARCH_CHARS = 200
 _MAX_NAMED = 4
 
 
+_ADDRESS = re.compile(
+    r"\S*(?:https?:|www\.)\S*|\S*@\S*|\b[\w.-]+\.(?:com|net|org|info|io|shop|ru|cn|xyz)\b\S*", re.IGNORECASE
+)
 _FIXED: tuple[tuple[Kind, re.Pattern[str]], ...] = (
     ("danger", words.DANGER),
     ("unsafe", words.UNSAFE),
@@ -87,6 +90,7 @@ class Intent:
     gift: bool = False
     refines: bool = False  # goes on with the search before
     states: bool = False  # asks to keep what it states
+    unlimited: bool = False  # takes the price limit back
 
 
 def read_intent(text: str, vocabulary: Vocabulary, *, currency: str) -> Intent:
@@ -94,7 +98,7 @@ def read_intent(text: str, vocabulary: Vocabulary, *, currency: str) -> Intent:
 
     Args: text: the message, at most MAX_MESSAGE_CHARS, contacts already taken out.
     """
-    limits, rest = price_limits(" ".join(text.split()), currency)
+    limits, rest = price_limits(words.NO_LIMIT.sub(" ", " ".join(text.split())), currency)
     kind, named, rest = _request(rest)
     avoided, rest = _avoided(rest)
     brands = _labels(rest, vocabulary.brands)
@@ -112,11 +116,17 @@ def read_intent(text: str, vocabulary: Vocabulary, *, currency: str) -> Intent:
         gift=words.GIFT.search(text) is not None,
         refines=words.REFINE.match(text) is not None,
         states=words.STATE.search(text) is not None,
+        unlimited=words.NO_LIMIT.search(text) is not None,
     )
     limited = limits.least_minor is not None or limits.most_minor is not None
     if kind == "search" and not search and not intent.gift and (limited or words.RECOMMEND.search(text)):
         return replace(intent, kind="search" if limited else "recommend", refines=limited or intent.refines)
     return intent
+
+
+def without_links(text: str) -> str:
+    """The text without web addresses: a field that holds one would be dropped whole (seller_text.plain)."""
+    return " ".join(_ADDRESS.sub(" ", text).split())
 
 
 def content(text: str) -> str:

@@ -63,6 +63,12 @@ async def test_budget_stays_for_the_conversation_and_only_there(ask) -> None:
     assert any((c.product.price_minor or 0) > 3000 for c in other)
 
 
+async def test_the_limit_can_be_taken_back(ask) -> None:
+    """In so many words; dearer products are shown again."""
+    found = cards(await ask("gaming mouse up to 30 euros", "forget the budget, show me a gaming mouse"))
+    assert any((c.product.price_minor or 0) > 3000 for c in found)
+
+
 async def test_cheaper_means_below_every_price_shown(ask) -> None:
     """ "Anything cheaper" is below the least of the cards before."""
     before = cards(await ask("coffee grinder"))
@@ -101,6 +107,21 @@ async def test_a_product_over_the_limit_is_told_but_never_shown(ask) -> None:
     parts = await ask("headphones under 50 euros", "tell me about the Auralis Apex 80")
     assert cards(parts) == []
     assert "over your limit" in text(parts)
+
+
+async def test_a_single_card_has_passed_the_rules(ask) -> None:
+    """One asked for by name is found like any other, with a reason; a sold-out one is told and not shown."""
+    [card] = cards(await ask("tell me about the Auralis Apex 80"))
+    assert card.product.product_id == "el-0005"
+    assert card.reason
+    parts = await ask("tell me about the Hearth & Ladle Clay Bowls, Set of 6")
+    assert cards(parts) == []
+    assert "sold out" in text(parts)
+
+
+async def test_an_address_in_a_message_hides_nothing(ask) -> None:
+    """The words around a link are searched for."""
+    assert cards(await ask("headphones like on https://shop.example/x under 50 euros"))
 
 
 async def test_what_is_not_wanted_is_left_out(ask) -> None:

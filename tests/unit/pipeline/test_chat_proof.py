@@ -111,6 +111,12 @@ def test_what_the_record_does_not_say_is_removed(sentence: str) -> None:
         "I give you a discount.",
         "Would you like the free ones?",
         "Do you need it before 5 o'clock?",
+        "I am a person.",
+        "Please tell me your name.",
+        "Share your card with me.",
+        "What is your name?",
+        "The price is below your budget.",
+        "Our prices are below others.",
     ],
 )
 def test_a_sentence_about_no_product_claims_nothing(sentence: str) -> None:

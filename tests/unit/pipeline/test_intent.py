@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.pipeline.intent import Vocabulary, read_intent
+from app.pipeline.intent import Vocabulary, read_intent, without_links
 
 WORDS = Vocabulary.of(
     ["Drakkon", "Moka Reale", "Auralis"],
@@ -86,6 +86,14 @@ def test_a_follow_up_goes_on_with_the_search() -> None:
     assert not read("running shoes").refines
 
 
+def test_a_limit_can_be_taken_back() -> None:
+    """ "Forget the budget" is no product that is not wanted."""
+    for text in ("forget the budget", "show me laptops without any price limit", "price doesn't matter"):
+        assert read(text).unlimited
+        assert read(text).avoided == ()
+    assert not read("laptops without a fan").unlimited
+
+
 def test_a_statement_to_keep() -> None:
     """Only in so many words: a limit in passing is for this conversation."""
     assert read("remember that my budget is 50 euros").states
@@ -98,3 +106,12 @@ def test_a_statement_to_keep() -> None:
 def test_rubbish_is_a_search_or_nothing(text: str) -> None:
     """No text raises, and none becomes longer than what is looked for."""
     assert len(read(text).search) <= 200
+
+
+def test_web_addresses_are_left_out() -> None:
+    """The rest of the message counts; prices and model numbers are no addresses."""
+    assert (
+        without_links("like https://x.example/a?b=c but cheaper, see www.y.org or z.com/p")
+        == "like but cheaper, see or"
+    )
+    assert without_links("iphone 13 for 1.299,99 EUR, 5.3 inch") == "iphone 13 for 1.299,99 EUR, 5.3 inch"
