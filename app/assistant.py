@@ -87,7 +87,8 @@ class ShoppingAssistant:
         """
         begun_at = self._wall()
         memory = await self._recall(turn)
-        text = without_links(without_contacts(turn.text))
+        # Half a surrogate pair, which JSON can carry, has no form in UTF-8: neither a store nor a provider takes it.
+        text = without_links(without_contacts(turn.text.encode("utf-8", "ignore").decode("utf-8")))
         intent = read_intent(text, self._shop.vocabulary(), currency=self._shop.currency)
         if intent.unlimited:
             memory = replace(memory, budget_minor=None)

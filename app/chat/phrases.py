@@ -46,7 +46,7 @@ def hand_off(contact: str | None) -> str:
 
 def found(n: int, search: str, limits: str) -> str:
     """What the cards below are."""
-    what = f" for “{search}”" if search else ""
+    what = _quoted(search)
     return f"{'One product' if n == 1 else f'{n} products'}{what}{limits}:"
 
 
@@ -69,9 +69,14 @@ def limits_text(least_minor: int | None, most_minor: int | None, currency: str) 
     return "" if least_minor is None else f" from {money(least_minor, currency)}"
 
 
+def _quoted(search: str) -> str:
+    """What was looked for, short enough to be repeated."""
+    return f" for “{plain(search, 60)}”" if search else ""
+
+
 def nothing(search: str, limits: str) -> str:
     """That nothing was found."""
-    what = f" for “{search}”" if search else ""
+    what = _quoted(search)
     return f"I found nothing{what}{limits} that can be bought now."
 
 

@@ -124,6 +124,23 @@ async def test_an_address_in_a_message_hides_nothing(ask) -> None:
     assert cards(await ask("headphones like on https://shop.example/x under 50 euros"))
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "\ud800 headphones",
+        "\u202eheadphones\u200b",
+        "𓀀" * 2000,
+        "\x00\x1b[31m",
+        "{{7*7}} {% raw %}",
+        "'; DROP TABLE products;--",
+    ],
+)
+async def test_rubbish_is_answered(ask, message: str) -> None:
+    """Half characters, direction marks, templates and SQL: an answer, and the conversation goes on after it."""
+    assert text(await ask(message))
+    assert cards(await ask("headphones"))
+
+
 async def test_what_is_not_wanted_is_left_out(ask) -> None:
     """A word after "without" or "no" is on no card."""
     found = cards(await ask("sneakers without canvas"))
