@@ -58,7 +58,8 @@ class ChatModel:
 class Progress:
     """What one answer has shown so far, and how it ended."""
 
-    sentences: int = 0  # proved sentences of the model
+    sentences: int = 0  # proved sentences of the model, small talk included
+    about_products: int = 0  # of these
     removed: Counter[str] = field(default_factory=Counter)  # first failure → sentences that were not shown
     shown: int = 0  # cards, tables and sentences of code
     told: int = 0  # sentences of code
@@ -68,8 +69,10 @@ class Progress:
 
     @property
     def empty(self) -> bool:
-        """Whether the shopper has seen nothing yet."""
-        return not self.sentences and not self.shown and not self.asked
+        """Whether the shopper has seen no answer yet: small talk is one only where nothing went wrong after it."""
+        if self.about_products or self.shown or self.asked:
+            return False
+        return not self.sentences or self.refused_calls > 0 or self.failure != "none"
 
 
 class ModelAnswer:
@@ -119,7 +122,7 @@ class ModelAnswer:
             if answer.stuck or deadline.remaining_s() <= 0:
                 break
         self.removed.update(progress.removed)
-        if progress.failure in ("late", "broken") and progress.sentences:
+        if progress.failure in ("late", "broken") and progress.about_products:
             yield BrokenOff(phrases.LATE if progress.failure == "late" else phrases.BROKEN)
 
     def prover(self, talk: Conversation) -> ChatProver:
@@ -180,7 +183,7 @@ class _Answer:
         self._prover = owner.prover(talk)
         self._done: set[tuple[str, str]] = set()  # calls carried out
         self._ids = 0
-        self.stuck = False  # the model asks for nothing but what it has, or what there is not
+        self._useless = 0  # rounds in a row without a call that could be carried out
 
     async def listen(self, call: ModelCall, deadline: Deadline) -> AsyncIterator[ChatPart | ModelReply]:
         """Proved sentences of one reply as they arrive, and at its end the reply."""
@@ -205,6 +208,11 @@ class _Answer:
             if deadline.remaining_s() <= 0:
                 self._progress.failure = "late"
                 return
+
+    @property
+    def stuck(self) -> bool:
+        """Whether the model asks for nothing but what it has or what there is not, after one chance to mend it."""
+        return self._useless >= 2
 
     def known_calls(self, asked: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
         """The calls as the next message repeats them: each with an id, at most as many as are answered."""
@@ -241,7 +249,7 @@ class _Answer:
                 progress.told += isinstance(part, Said)
                 yield part
             messages.append(Message("tool", "\n".join(result.lines), tool_call_id=named.id))
-        self.stuck = useful == 0
+        self._useless = 0 if useful else self._useless + 1
 
     async def _carried_out(self, call: ToolCall, call_id: str, deadline: Deadline) -> ToolResult:
         name, arguments = read_call(call)
@@ -266,6 +274,7 @@ class _Answer:
             progress.asked = True
             return (Clarify(judged.text),)
         progress.sentences += 1
+        progress.about_products += judged.kind == "product"
         return (Said(judged.text),)
 
 

@@ -52,6 +52,9 @@ def play_chat(turns: Sequence[Turn], *, tools: Sequence[str], obey: bool) -> Cha
         said = obey_chat([turn for turn in turns if turn.role in ("system", "tool")])
         if said is not None and results:
             return ChatPlay(said)
+    failed = bool(results) and results[-1].startswith(("Wrong:", "The arguments", "There is no such tool"))
+    if failed and tools and len(results) == 1:
+        return _first(_message(turns), tools)  # once more, properly
     if results or not tools:
         return ChatPlay(_sentences(results))
     return _first(_message(turns), tools)

@@ -168,6 +168,15 @@ async def test_a_bad_call_is_refused_and_the_shopper_answered(desk: Desk) -> Non
         assert shown(parts), fault  # by rules, where the model came to nothing
 
 
+async def test_a_call_may_be_mended_once(desk: Desk) -> None:
+    """The refusal goes back to the model, which asks again, properly."""
+    desk.provider.faults({"mode": "tool_bad_arguments", "count": 1})
+    parts = await desk.ask("headphones under 50 euros")
+    assert [part for part in parts if isinstance(part, ToolRefused)]
+    assert [part for part in parts if isinstance(part, ToolAnswered)]
+    assert "costs" in said(parts)
+
+
 async def test_a_loop_ends(desk: Desk) -> None:
     """The same search again is refused, and the answer ends within its four rounds."""
     desk.provider.faults({"mode": "tool_loop"})

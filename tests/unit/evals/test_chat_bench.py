@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.catalog import Product
 from app.domain.chat import Card, Cards, ChatPart, Comparison, Said
-from evals.load.chat_bench import POISON_EVERY, POISONS, Verdict, catalogue_of, judge, poison, script
+from evals.load.chat_bench import POISON_EVERY, POISONS, poison, script
+from evals.load.chat_judge import Verdict, catalogue_of, judge
 
 CATALOGUE = {"a": ("Auralis Apex 80 Headphones", 10900), "b": ("Beatfold Mira 40 Headphones", 3890)}
 APEX = Product("a", "Auralis Apex 80 Headphones", price_minor=10900)
