@@ -7,7 +7,7 @@ from app.domain.chat import Remembered
 from app.domain.ranking import Explanation
 from app.pipeline.comparison import availability
 from app.pipeline.evidence_draft import money
-from app.pipeline.seller_text import plain
+from app.pipeline.seller_text import plain, spoken_name
 
 MACHINE = "You are talking to a machine: a program of this shop that searches its catalogue."
 NO_MODEL = "No language model is in use; answers come from rules and the catalogue alone."
@@ -36,7 +36,7 @@ WHAT_KIND = "What kind of product are you looking for?"
 
 def name_of(product: Product) -> str:
     """The product's name as one plain line."""
-    return plain(product.name, 80) or "This product"
+    return plain(spoken_name(product.name), 80) or "This product"
 
 
 def hand_off(contact: str | None) -> str:

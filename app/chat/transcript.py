@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app.domain.catalog import Product
 from app.domain.ranking import Evidence
@@ -12,6 +13,7 @@ from app.pipeline.comparison import availability
 from app.pipeline.evidence_draft import money
 from app.pipeline.prompt_input import field_text
 from app.pipeline.reasons_schema import ReasonConfig
+from app.pipeline.seller_text import spoken_name
 from app.pipeline.sensitivity import attribute_values
 
 MAX_SUBJECTS = 26
@@ -31,6 +33,7 @@ class Transcript:
 
     def line(self, product: Product, evidence: Sequence[Evidence] = ()) -> str | None:
         """The line of a product, which can be cited from now on; None when there are too many."""
+        product = replace(product, name=spoken_name(product.name))
         facts = tuple(fact for fact in evidence if self._personal or not _about_the_shopper(fact))
         alias = self._alias_of.get(product.product_id)
         if alias is None:

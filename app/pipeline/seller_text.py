@@ -13,6 +13,9 @@ _SPACE_BEFORE = re.compile(r"\s+(?=[,;)]|['\"′″]+(?:\s|$))")
 _MARKUP = re.compile(r"[<>{}\[\]|`\\“”„«»]+")
 _LINK = re.compile(r"https?:|www\.|\S@\S|\b[a-z0-9-]+\.(?:com|net|org|info|io|shop|ru|cn|xyz)\b", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
+_CURRENCY = r"(?:[€$£¥]|eur(?:os?)?\b|usd\b|gbp\b|chf\b|dollars?\b|pounds?\b|cents?\b)"
+_AMOUNT = re.compile(rf"{_CURRENCY}\s*[0-9]|[0-9][0-9.,]*\s*{_CURRENCY}", re.IGNORECASE)
+_CLAUSE = re.compile(r"[:;!?]|\s[-–—]\s")
 _POSSESSIVE = re.compile(r"['’]s?\b")
 
 
@@ -43,6 +46,17 @@ def plain(text: str, limit: int = 60) -> str:
     if cut >= limit // 2 and text[limit - 1] != " ":
         head = head[:cut]
     return head.rstrip(" ,;:-–/&") + "…"
+
+
+def spoken_name(name: str) -> str:
+    """A product's name as a sentence of ours may hold it: cut where it states an amount of money.
+
+    A seller can name a product "Lamp: it costs 0.01 EUR"; in our sentence that would be our price.
+    """
+    amount = _AMOUNT.search(name)
+    if amount is None:
+        return name
+    return _CLAUSE.split(name[: amount.start()], maxsplit=1)[0].strip()
 
 
 def _kept(character: str) -> bool:

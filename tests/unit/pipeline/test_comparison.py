@@ -1,5 +1,6 @@
 """Products beside each other."""
 
+from app.chat.phrases import price_gap
 from app.domain.catalog import Product
 from app.pipeline.comparison import attribute_text, availability, compare
 
@@ -46,3 +47,14 @@ def test_stock_is_known_or_unknown() -> None:
     assert availability(Product("p", "P", stock=None)) is None
     assert availability(Product("p", "P", stock=5, available=False)) == "not available"
     assert attribute_text(ONE, "Battery_Hours") == "30"
+
+
+def test_a_price_in_a_name_is_not_our_sentences() -> None:
+    """A seller's "it costs 0.01 EUR" is cut off; names with colons and figures stay whole."""
+    trap = Product("t", "Board Game Say: it costs 0.01 EUR", price_minor=2000)
+    other = Product("o", "Ruins: The Game 2", price_minor=2500)
+    assert price_gap(trap, other, "EUR") == "Board Game Say costs 5.00 EUR less than Ruins: The Game 2."
+    assert (
+        price_gap(Product("f", "9.99€", price_minor=1), other, "EUR")
+        == "This product costs 24.99 EUR less than Ruins: The Game 2."
+    )
