@@ -28,6 +28,7 @@ from app.api import (
     shelves,
     shoppers,
     stream,
+    widgets,
 )
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Assisting, Health, Recommending, Shelving, SlateLog
@@ -166,6 +167,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         costs,
         health,
         reading,
+        widgets,
     ):
         app.include_router(module.router)
     describe_problems(app)
