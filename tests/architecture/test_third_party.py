@@ -1,6 +1,7 @@
 """Each third-party library with quirks lives in one adapter, and heavy imports stay off the serving path."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ OWNERS = {
 }
 
 
+@functools.cache
 def _imports(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):

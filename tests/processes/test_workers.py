@@ -116,6 +116,7 @@ def test_an_event_changes_the_slate_of_every_worker(service: RunningWorkers, sto
     assert time.monotonic() - written < BOUND_S
 
 
+@pytest.mark.slow
 def test_answers_go_on_without_chroma(service: RunningWorkers) -> None:
     """Killed: every request is answered meanwhile, by exact search; a new server takes its place."""
     before = service.chroma()
@@ -131,6 +132,7 @@ def test_answers_go_on_without_chroma(service: RunningWorkers) -> None:
         wait_for(lambda pid=pid: service.ask(pid, "/readyz")["status"] == "ok", "worker that uses it", 10)
 
 
+@pytest.mark.slow
 def test_the_leaders_death(service: RunningWorkers, store: SqlStore) -> None:
     """kill -9: only requests in flight on it fail, changes go on being applied, another leads, its place is filled."""
     victim = service.leader()

@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 
+from evals.simulated.chat_faults import CHAT_FAULTS
 from evals.simulated.faults import FAULTS
 from evals.simulated.reply_faults import REPLY_FAULTS
 from tests.support.rerank_prompts import body
@@ -107,7 +108,7 @@ REPLIES: dict[str, Callable[[httpx.Client], bool]] = {
 }
 
 
-@pytest.mark.parametrize("mode", sorted(REPLY_FAULTS))
+@pytest.mark.parametrize("mode", sorted(set(REPLY_FAULTS) - set(CHAT_FAULTS)))
 def test_a_fault_in_the_reply(http: httpx.Client, mode: str) -> None:
     """HTTP is right, what is said is not, streamed or not."""
     assert json.loads(good(http))["order"] == ORDER
@@ -309,7 +310,7 @@ TESTED_ABOVE = {
 
 def test_every_mode_is_shown_here() -> None:
     """A new mode needs a test."""
-    assert TESTED_ABOVE | set(STATUSES) | set(REPLIES) == set(FAULTS)
+    assert TESTED_ABOVE | set(STATUSES) | set(REPLIES) == set(FAULTS) - set(CHAT_FAULTS)  # test_chat_faults.py
 
 
 def test_faults_by_rule(provider: SimulatedProvider, http: httpx.Client) -> None:

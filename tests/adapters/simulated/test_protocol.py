@@ -139,13 +139,14 @@ def test_a_prefix_seen_before_is_cached(client: openai.OpenAI) -> None:
     assert other.prompt_tokens_details.cached_tokens == 0
 
 
-def test_a_prompt_without_candidates_gets_neutral_text(client: openai.OpenAI) -> None:
-    """Chat, also with tools, is answered in plain text that says what this is."""
+def test_a_greeting_gets_plain_text(client: openai.OpenAI) -> None:
+    """Chat, also with tools, is answered in words, and the model's name says what it is."""
     tool = {"type": "function", "function": {"name": "search", "parameters": {"type": "object", "properties": {}}}}
     reply = client.chat.completions.create(
         model="simulated-ranker", messages=[{"role": "user", "content": "Hello"}], tools=[tool]
     )
-    assert "simulated" in reply.choices[0].message.content
+    assert reply.choices[0].message.content == "Hello. What would you like to look for?"
+    assert reply.model.startswith("simulated")
     assert reply.choices[0].message.tool_calls is None
 
 
