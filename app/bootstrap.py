@@ -32,6 +32,7 @@ from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
 from app.assistant import ShoppingAssistant
+from app.browse import Browsing
 from app.chat.model_answer import ChatModel
 from app.domain.catalog import Snapshot
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
@@ -118,6 +119,11 @@ class Application:
     leader: Leader
     leases: SqlLeases | None  # None: this is the only worker
     privacy: PersonalData
+
+    @property
+    def browsing(self) -> Browsing:
+        """What pages browse."""
+        return Browsing(self.keeper.served)
 
     @property
     def reports(self) -> ReportDesk:

@@ -35,6 +35,9 @@ from app.api.context import ApiContext, Assisting, Health, Recommending, Shelvin
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
+from app.api.storefront import install as install_storefront
+from app.api.storefront import open_storefront, routers
+from app.api.storefront.door import Browses
 from app.api.tokens import ShopperTokens
 from app.domain.errors import ConfigurationError
 from app.domain.ranking import PublicReason
@@ -68,6 +71,11 @@ class Application(Protocol):
     @property
     def assistant(self) -> Assisting:
         """Answers shoppers' messages."""
+        ...
+
+    @property
+    def browsing(self) -> Browses:
+        """What the demo storefront's pages browse."""
         ...
 
     @property
@@ -132,6 +140,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         try:
             app.state.api = _context(application)  # first: keys that contradict each other are found at once
             app.state.application = application
+            app.state.storefront = open_storefront(application.settings, application.browsing, application.store)
             await application.start()
             if app.state.api.keys.empty:
                 structlog.get_logger(__name__).warning(
@@ -152,6 +161,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
+    install_storefront(app)
     for module in (
         stream,
         recommendations,
@@ -170,6 +180,8 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         widgets,
     ):
         app.include_router(module.router)
+    for router in routers:
+        app.include_router(router)
     describe_problems(app)
     return app
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     )
     vector_exact_up_to: int = Field(
         default=2000, ge=0, description="Up to this many products vectors are compared exactly, without Chroma."
+    )
+    demo_storefront: Literal["auto", "on", "off"] = Field(
+        default="auto", description="The demo shop's pages at /: auto (while no API key is configured) | on | off."
     )
     rules_dir: Path = Field(default_factory=lambda: shipped_directory("rules"), description="Folder of rules.")
     prompts_dir: Path = Field(default_factory=lambda: shipped_directory("prompts"), description="Folder of prompts.")

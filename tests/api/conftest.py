@@ -12,6 +12,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
+from app.browse import Department, Listing, Order
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import ShopperErased, UnknownProduct, UnknownRecommendation
@@ -20,7 +21,7 @@ from app.domain.imports import Written
 from app.domain.intake import Outcome
 from app.domain.interactions import Consent, Interaction, Preferences, Shopper
 from app.domain.privacy import ErasedKind, Erasure, Holdings, Receipt
-from app.domain.ranking import Evidence, Explanation, Fate, PublicReason, Query, RankedItem, Slate
+from app.domain.ranking import Evidence, Explanation, Fate, Filters, PublicReason, Query, RankedItem, Slate
 from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
@@ -154,6 +155,16 @@ class FakeShelves:
         return Shelved(slate, search, "everybody" if query.shelf == "trending" else None)
 
 
+class FakeBrowsing:
+    """Everything is in Electronics, and p1 and p2 are all there is."""
+
+    def departments(self) -> tuple[Department, ...]:
+        return (Department("Electronics", 2, (Department("Electronics > Headphones", 2),)),)
+
+    def listing(self, category: str, filters: Filters, order: Order, *, offset: int, limit: int) -> Listing | None:
+        return Listing(("p1", "p2")[offset : offset + limit], 2, Facets()) if category == "Electronics" else None
+
+
 class FakeService:
     """Serves p1 and p2 to everybody, notes what it was asked, and remembers its slates."""
 
@@ -269,6 +280,7 @@ class FakeApplication:
             wall=FixedClock().now,
         )
         self.shelves = FakeShelves(self.service)
+        self.browsing = FakeBrowsing()
         self.records = FakeRecords(self.store)
         self.privacy = PersonalData(
             records=self.records,
