@@ -137,8 +137,8 @@ def _own(request: Request) -> None:
 
 
 async def _known(seen: Visit, product_id: str) -> None:
-    found = len(product_id) <= MAX_ID_CHARS and await asyncio.to_thread(seen.context.service.products, [product_id])
-    if not found:
+    wanted = [product_id] if len(product_id) <= MAX_ID_CHARS else []
+    if not await asyncio.to_thread(seen.context.service.products, wanted):
         raise UnknownProduct(product_id[:MAX_ID_CHARS])
 
 
