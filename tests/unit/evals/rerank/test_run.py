@@ -22,6 +22,8 @@ from evals.rerank.run import RerankEvaluation, Wish, _some, made_ready, run_on
 from evals.rerank.table import print_rerank
 from tests.unit.evals.rerank.synthetic import MODEL
 
+pytestmark = pytest.mark.slow  # hundreds of real slates
+
 URL = "http://model.test/v1/chat/completions"
 WISH = Wish(MODEL, None, 1.0, 400, 16, write_gate=False, consent="full,true")
 
