@@ -19,7 +19,7 @@ from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
 
@@ -255,8 +255,12 @@ def _work(settings: Settings, listener: socket.socket, news: Connection, host: s
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the server takes it: Ctrl-C reaches the whole group
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     end_with_parent()
-    configure_logging(style="console" if sys.stderr.isatty() else "json")
+    style: Literal["json", "console"] = "console" if sys.stderr.isatty() else "json"
+    configure_logging(style=style)
     try:
+        from app.bootstrap import open_pseudonyms
+
+        configure_logging(style=style, stand_in=open_pseudonyms(settings).of)
         server = _server(settings, news, host)
     except ShelfwiseError as error:
         news.send_bytes(str(error).encode())
