@@ -18,7 +18,7 @@ from app.api.errors import ApiError, Code
 router = APIRouter(prefix="/static/widgets", include_in_schema=False)
 
 FOLDER = Path(__file__).resolve().parents[1] / "web" / "static"
-NAMES = ("shelf-recommendations.js",)
+NAMES = ("shelf-recommendations.js", "shelf-chat.js")
 
 KEPT = "public, max-age=300, stale-while-revalidate=86400"
 """A page that names a file without its version sees a new release after five minutes."""
@@ -61,7 +61,6 @@ async def get_widget(
         "vary": "accept-encoding",
         "access-control-allow-origin": "*",
         "cross-origin-resource-policy": "cross-origin",
-        "x-content-type-options": "nosniff",
     }
     if tag in if_none_match:
         return Response(status_code=304, headers=headers)

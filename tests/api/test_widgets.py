@@ -12,10 +12,8 @@ from tests.api.conftest import Shop
 
 MOST_BYTES = 15_000
 
-present = [name for name in NAMES if (FOLDER / name).exists()]
 
-
-@pytest.mark.parametrize("name", present)
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_page_of_any_origin_loads_it(open_: Shop, name: str) -> None:
     """A script element of type module from another origin needs its CORS header; no key is asked for."""
     async with open_.client() as client:
@@ -30,13 +28,13 @@ async def test_a_page_of_any_origin_loads_it(open_: Shop, name: str) -> None:
 
 async def test_its_own_version_is_kept_for_good(open_: Shop) -> None:
     """With the version of the file it never changes; with any other it is asked for again."""
-    version = widget(present[0]).version
+    version = widget(NAMES[0]).version
     async with open_.client() as client:
         kept = {
-            v: (await client.get(f"/static/widgets/{present[0]}?v={v}")).headers["cache-control"]
+            v: (await client.get(f"/static/widgets/{NAMES[0]}?v={v}")).headers["cache-control"]
             for v in (version, "old")
         }
-        again = await client.get(f"/static/widgets/{present[0]}", headers={"if-none-match": f'W/"x", "{version}"'})
+        again = await client.get(f"/static/widgets/{NAMES[0]}", headers={"if-none-match": f'W/"x", "{version}"'})
     assert kept == {version: KEPT_FOR_GOOD, "old": KEPT}
     assert (again.status_code, again.content) == (304, b"")
 
@@ -45,7 +43,7 @@ async def test_its_own_version_is_kept_for_good(open_: Shop) -> None:
 async def test_it_is_plain_where_gzip_is_not_taken(open_: Shop, asked: str) -> None:
     """Who doesn't take gzip gets the file as it is."""
     async with open_.client() as client:
-        answer = await client.get(f"/static/widgets/{present[0]}", headers={"accept-encoding": asked})
+        answer = await client.get(f"/static/widgets/{NAMES[0]}", headers={"accept-encoding": asked})
     assert "content-encoding" not in answer.headers
     assert answer.headers["vary"] == "accept-encoding"
 
@@ -59,7 +57,7 @@ async def test_nothing_else_is_served(open_: Shop, name: str) -> None:
     assert answer.json()["code"] == "unknown_route"
 
 
-@pytest.mark.parametrize("name", present)
+@pytest.mark.parametrize("name", NAMES)
 def test_it_is_small_and_stands_alone(name: str) -> None:
     """Under 15 kB gzipped, no imports, and nothing that turns data into markup or code."""
     text = (FOLDER / name).read_text("utf-8")
