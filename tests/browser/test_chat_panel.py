@@ -117,11 +117,13 @@ def test_an_answer_can_be_stopped(stand_in: StandIn, open_page: Open) -> None:
     ("broken", "shown"),
     [
         (answer(*said("Half"))[:-2], "The answer broke off."),
-        ([*answer(*said("Half"))[:-2], part("error", errorText="It can't be finished."), part("finish"), ("", "[DONE]")],
-         "It can't be finished."),
+        (
+            [*answer(*said("Half"))[:-2], part("error", errorText="Not now."), part("finish"), ("", "[DONE]")],
+            "Not now.",
+        ),
         ([("", "no json")], "The assistant can't be reached at the moment."),
     ],
-)  # fmt: skip
+)
 def test_a_broken_answer_can_be_tried_again(stand_in: StandIn, open_page: Open, broken: list[Step], shown: str) -> None:
     """Cut streams, error parts and rubbish are told in a sentence, and the same question is asked again."""
     opened = opened_chat(stand_in, open_page, broken, answer(*said("Here you are.")))
@@ -182,7 +184,7 @@ def test_a_comparison_is_a_table_that_says_what_it_does_not_know(stand_in: Stand
     ask(opened, "compare them")
     table = opened.get_by_role("table", name="Comparison")
     expect(table.get_by_role("columnheader")).to_have_count(2)
-    row = table.get_by_role("row").filter(has=opened.get_by_role("rowheader", name="battery_hours"))
+    row = table.get_by_role("row").filter(has=opened.get_by_role("rowheader", name="battery hours"))
     expect(row.get_by_role("cell")).to_have_text(["20", "unknown"])
 
 

@@ -114,6 +114,7 @@ td.none { color: var(--_muted); font-style: italic; }
 form { display: flex; align-items: flex-end; gap: 8px; padding: 12px; border-block-start: 1px solid var(--_line); }
 textarea { flex: 1; min-inline-size: 0; resize: none; min-block-size: 44px; max-block-size: 8rem; padding: 10px 14px; border: 1px solid var(--_muted);
   border-radius: 22px; background: transparent; field-sizing: content; line-height: 1.4; font-size: 1rem; }
+textarea:focus-visible { outline-offset: -1px; border-color: transparent; }
 textarea::placeholder { color: var(--_muted); opacity: 1; }
 .go { flex: none; min-inline-size: 44px; min-block-size: 44px; padding: 0 18px; border: 0; border-radius: 22px; background: var(--_accent); color: var(--_accent-ink); font-weight: 650; }
 .quiet { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
@@ -565,7 +566,7 @@ export class ShelfChat extends HTMLElement {
     const priced = rows.some((row) => textOf(row.attribute).toLowerCase() === "price");
     table.append(make("thead", {}, head), make("tbody", {},
       priced ? "" : line(this.#t("price"), products.map((product) => this.#money(product.price, product.currency) || null)),
-      ...rows.map((row) => line(textOf(row.attribute), listOf(row.values)))));
+      ...rows.map((row) => line(textOf(row.attribute).replaceAll("_", " "), listOf(row.values)))));
     return make("div", { class: "wide", role: "region", tabindex: 0, "aria-label": this.#t("comparison") }, table);
   }
 
