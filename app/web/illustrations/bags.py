@@ -78,9 +78,9 @@ def gloves(k: Ink) -> str:
         + rect(66, 156, 20, 8, k.accent, 4)
     )
     return (
-        f'<g transform="translate(20 22) rotate(-8 90 120)">{one}</g>'
+        f'<g transform="translate(-22 22) rotate(-8 90 120)">{one}</g>'
         + mirrored("")
-        + f'<g transform="matrix(-1 0 0 1 222 22)">{one}</g>'
+        + f'<g transform="matrix(-1 0 0 1 262 22)">{one}</g>'
     )
 
 

@@ -27,13 +27,10 @@ _QUIET = {
     "Baby": "#9db08f",
     "Grocery": "#c96a4a",
 }
-_SAUCES = {
-    "tomato": "#c8452f",
-    "arrabbiata": "#b83a28",
-    "pesto": "#7f9a3d",
-    "mushroom": "#a98560",
-    "puttanesca": "#8f3b2e",
-}
+_FOODS = {
+    "tomato": "#c8452f", "arrabbiata": "#b83a28", "pesto": "#7f9a3d", "mushroom": "#a98560", "puttanesca": "#8f3b2e",
+    "honey": "#e0a02f", "salt": "#d7dde2", "paprika": "#b5452a", "olive oil": "#8a9340", "vinegar": "#5a3238",
+}  # fmt: skip
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)?")
 
 
@@ -47,8 +44,8 @@ def picture(product_id: str, name: str, category: str, words: str) -> str:
     drawing = _drawing(category, leaf, said)
     accent = HUES[number % len(HUES)]
     main = _colour(said) or (HUES[(number // 9) % len(HUES)] if leaf in _OWN_HUE else _QUIET.get(top, accent))
-    if leaf == "Pasta & Sauces":
-        main = next((colour for word, colour in _SAUCES.items() if word in said), main)
+    if leaf in ("Pasta & Sauces", "Oils & Larder"):
+        main = next((colour for word, colour in _FOODS.items() if word in said), main)
     surface = _SURFACE.get(top, "#ecebe6")
     if abs(light(main) - light(surface)) < 0.1:  # a white lamp needs something to stand out from
         surface = mix(surface, mix(accent, "#1c2030", 0.15), 0.22)
