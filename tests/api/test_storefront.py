@@ -79,8 +79,8 @@ async def test_what_one_dismisses_is_gone_from_the_next_page(demo_copy: Path) ->
     assert "You won&#39;t be shown that again" in after.text
 
 
-async def test_a_basket_is_bought_and_the_purchase_counts(demo_copy: Path) -> None:
-    """What is put into the basket stands there with its sum; bought, it is empty and the shopper owns it."""
+async def test_a_cart_is_bought_and_the_purchase_counts(demo_copy: Path) -> None:
+    """What is put into the cart stands there with its sum; bought, it is empty and the shopper owns it."""
     async with browsing(demo_copy) as client:
         await client.post("/shop-as?shopper=gamer")
         bought = slate((await client.get("/")).text)[0]

@@ -1,4 +1,4 @@
-"""The pages on which one asks: the basket and what goes with it, two shoppers compared, why not, the assistant."""
+"""The pages on which one asks: the cart and what goes with it, two shoppers compared, why not, the assistant."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _FATES = {
 
 @router.get("/cart")
 async def get_cart(request: Request, seen: CurrentVisit) -> Response:
-    """The basket as the browser holds it, at today's prices, and what goes with it."""
+    """The cart as the browser holds it, at today's prices, and what goes with it."""
     products = await asyncio.to_thread(seen.context.service.products, list(seen.cart))
     lines, total = [], 0
     for product_id, pieces in seen.cart.items():
@@ -54,7 +54,7 @@ async def get_cart(request: Request, seen: CurrentVisit) -> Response:
         cost = None if product.price_minor is None else product.price_minor * pieces
         lines.append((card_of(product, seen.context.currency), pieces, money(cost, seen.context.currency)))
     query = Query(limit=6, placement="cart", cart=tuple(products), exclude_ids=tuple(products))
-    shelf = await slate_shelf(seen, query, "Goes with your basket" if lines else "To begin with")
+    shelf = await slate_shelf(seen, query, "Goes with your cart" if lines else "To begin with")
     note_time(request, shelf)
     return page("cart.html", request, seen=seen, lines=lines, total=money(total, seen.context.currency), shelf=shelf)
 
@@ -130,7 +130,7 @@ class Answered:
     comparison: Comparison | None
     question: Clarify | None
     disclosure: str
-    proposed: Card | None  # what it would put into the basket, if the shopper agrees
+    proposed: Card | None  # what it would put into the cart, if the shopper agrees
     recommendation_id: str
 
 

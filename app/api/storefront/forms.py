@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/cart/add")
 async def post_add(request: Request, seen: CurrentVisit, product: str) -> RedirectResponse:
-    """Puts one piece into the basket, and says so in an event. 404 for a product that the shop does not have."""
+    """Puts one piece into the cart, and says so in an event. 404 for a product that the shop does not have."""
     _own(request)
     await _known(seen, product)
     cart = dict(seen.cart)
@@ -48,7 +48,7 @@ async def post_add(request: Request, seen: CurrentVisit, product: str) -> Redire
 
 @router.post("/cart/remove")
 async def post_remove(request: Request, seen: CurrentVisit, product: str) -> RedirectResponse:
-    """Takes a product out of the basket, and says so in an event."""
+    """Takes a product out of the cart, and says so in an event."""
     _own(request)
     cart = {name: pieces for name, pieces in seen.cart.items() if name != product}
     if len(cart) < len(seen.cart):
@@ -60,7 +60,7 @@ async def post_remove(request: Request, seen: CurrentVisit, product: str) -> Red
 
 @router.post("/cart/buy")
 async def post_buy(request: Request, seen: CurrentVisit) -> RedirectResponse:
-    """Buys what is in the basket, as far as the shop has it: one purchase event per product, one transaction."""
+    """Buys what is in the cart, as far as the shop has it: one purchase event per product, one transaction."""
     _own(request)
     products = await asyncio.to_thread(seen.context.service.products, list(seen.cart))
     transaction = f"demo-{uuid.uuid4().hex}"

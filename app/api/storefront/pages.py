@@ -33,8 +33,8 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
 }
 SAID = {
-    "added": "It is in your basket.",
-    "removed": "It is out of your basket.",
+    "added": "It is in your cart.",
+    "removed": "It is out of your cart.",
     "bought": "Thank you! That was a purchase of the demo: nothing is charged or sent, but the next slate knows.",
     "dismissed": "Noted. You won't be shown that again.",
     "consent": "Your choice holds from this page on.",

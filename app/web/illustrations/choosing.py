@@ -46,6 +46,8 @@ def picture(product_id: str, name: str, category: str, words: str) -> str:
     main = _colour(said) or (HUES[(number // 9) % len(HUES)] if leaf in _OWN_HUE else _QUIET.get(top, accent))
     if leaf in ("Pasta & Sauces", "Oils & Larder"):
         main = next((colour for word, colour in _FOODS.items() if word in said), main)
+    if accent == main:  # what is drawn on a thing must differ from it
+        accent = HUES[(number + 4) % len(HUES)]
     surface = _SURFACE.get(top, "#ecebe6")
     if abs(light(main) - light(surface)) < 0.1:  # a white lamp needs something to stand out from
         surface = mix(surface, mix(accent, "#1c2030", 0.15), 0.22)

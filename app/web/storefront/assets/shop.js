@@ -52,5 +52,20 @@ if (cards.length && "IntersectionObserver" in window) {
   document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
 }
 
-// On a narrow screen filters begin closed: what was looked for comes first.
-if (matchMedia("(max-width: 820px)").matches) document.querySelector(".facets")?.removeAttribute("open");
+
+// On a narrow screen the shopper that one is may lie outside the strip of names.
+const me = document.querySelector('.people [aria-pressed="true"]');
+const strip = me?.closest(".people");
+if (strip) strip.scrollLeft = me.offsetLeft - strip.offsetLeft - strip.clientWidth / 2 + me.clientWidth / 2;
+
+// The component offers "add to cart"; the cart is this shop's own, kept by the same form that pages have.
+// The form tells of it by itself, so the component's own event is held back.
+document.addEventListener("shelf:add-to-cart", (event) => {
+  event.preventDefault();
+  const form = document.createElement("form");
+  form.method = "post";
+  const from = event.detail.recommendationId ? `&from=${encodeURIComponent(event.detail.recommendationId)}` : "";
+  form.action = `/cart/add?product=${encodeURIComponent(event.detail.productId)}${from}`;
+  document.body.append(form);
+  form.submit();
+});
