@@ -74,6 +74,7 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.shelf_bench
 	$(DEMO) $(BIN)/python -m evals.load.mixed_bench var/demo
 	$(BIN)/python -m evals.load.chat_bench
+	$(BIN)/python -m evals.load.browser_bench --data var/demo
 
 # Where the real data lie; what is not there is left out. The demo shop is always measured.
 QUALITY_DATA ?= ../shared/data

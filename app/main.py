@@ -32,6 +32,7 @@ from app.api import (
 )
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Assisting, Health, Recommending, Shelving, SlateLog
+from app.api.cross_origin import CrossOrigin
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
@@ -158,7 +159,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(RequestContext), Middleware(Gate), Middleware(BodyBuffer)],
+        middleware=[Middleware(RequestContext), Middleware(CrossOrigin), Middleware(Gate), Middleware(BodyBuffer)],
     )
     errors.install(app)
     install_storefront(app)
@@ -198,6 +199,7 @@ def _context(application: Application) -> ApiContext:
         reports=application.reports,
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
+        allowed_origins=frozenset(settings.allowed_origins),
         default_deadline_ms=settings.llm_deadline_ms,
         stream_deadline_ms=settings.stream_deadline_ms,
         keys=KeyRing.from_settings(settings),

@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     api_keys_publishable: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(), description="Publishable keys, comma separated: what a browser may do."
     )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Pages that may call from another address, comma separated: https://shop.example"
+    )
     token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
 
     pseudonym_keys: SecretStr = Field(
@@ -102,6 +105,15 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        origins = tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        for origin in origins if isinstance(origins, tuple) else ():
+            if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", origin):
+                raise ValueError(f"{origin!r} is no origin; write https://shop.example, without a path and never *")
+        return origins
 
     @field_validator("as_of")
     @classmethod

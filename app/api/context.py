@@ -110,6 +110,7 @@ class ApiContext:
     shelves: Shelving
     assistant: Assisting
     privacy: PersonalData
+    allowed_origins: frozenset[str] = frozenset()  # pages of these may call from another address
 
     @classmethod
     def of(cls, scope: Scope) -> ApiContext:
