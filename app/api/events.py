@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import orjson
@@ -48,16 +49,31 @@ def _body_schema() -> dict[str, Any]:
 )
 async def post_events(request: Request, context: Context, caller: CurrentCaller) -> Response:
     """Writes what shoppers did; what is accepted is on the disk before the answer. Each is taken or refused alone."""
-    try:
-        body = orjson.loads(await request.body())
-    except orjson.JSONDecodeError as error:
-        raise ApiError(Code.MALFORMED_JSON, "The body can't be read as JSON.") from error
+    body = _decoded(await request.body())
     try:
         read = await context.intake.read(body)
     except TooManyEvents as error:
         raise ApiError(Code.TOO_MANY_EVENTS, str(error)) from error
     require_shoppers(caller, read.events)
+    if not caller.is_secret:
+        read = read.from_browser()
     return taken_answer(await context.intake.record(read))
+
+
+def _decoded(body: bytes) -> object:
+    """The JSON value of a body. Raises ApiError (400 malformed_json)."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # Half of an emoji, escaped, is legal JSON that orjson refuses whole. One event's must not cost the others.
+        try:
+            return json.loads(body, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise ApiError(Code.MALFORMED_JSON, "The body can't be read as JSON.") from error
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
 
 
 def require_shoppers(caller: Caller, events: tuple[Interaction, ...]) -> None:

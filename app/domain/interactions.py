@@ -48,6 +48,7 @@ class Interaction:
     recommendation_id: str | None = None
     position: int | None = None
     note: str | None = None  # what a shopper wrote; written only, no request ever reads it
+    claimed: bool = False  # by a browser: what the shop's server reports of the same order line takes its place
 
 
 @dataclass(frozen=True, slots=True)

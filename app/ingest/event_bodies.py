@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -78,6 +78,17 @@ class ReadBody:
     events: tuple[Interaction, ...]
     indexes: tuple[int, ...]
     rejected: tuple[Rejection, ...]
+
+    def from_browser(self) -> ReadBody:
+        """The same, said by a page that anybody can open: its purchases are claims, and refunds are not its to say."""
+        kept = [(i, e) for i, e in zip(self.indexes, self.events, strict=True) if e.kind is not EventKind.REFUND]
+        refunds = [i for i, e in zip(self.indexes, self.events, strict=True) if e.kind is EventKind.REFUND]
+        refused = [Rejection(i, "secret_key_required", "Refunds come from the shop's server.") for i in refunds]
+        return ReadBody(
+            events=tuple(replace(e, claimed=True) if e.kind is EventKind.PURCHASE else e for _, e in kept),
+            indexes=tuple(i for i, _ in kept),
+            rejected=tuple(sorted((*self.rejected, *refused), key=lambda rejection: rejection.index)),
+        )
 
 
 class _Refused(ValueError):

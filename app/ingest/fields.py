@@ -23,7 +23,7 @@ _EARLIEST, _LATEST = 0.0, 4_102_444_800.0  # 1970 and 2100
 _MILLISECONDS_FROM = 1e11  # as seconds that would be the year 5138
 # Control and format characters, line separators, lone surrogates: two ids that look alike must be alike.
 _NOT_IN_IDS = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def identifier(value: object) -> str:
 
 
 def clean_text(value: object) -> str:
-    """Text in NFC without control characters (line breaks and tabs stay) and white space around it."""
+    """Text in NFC without control characters (line breaks and tabs stay), lone surrogates and white space around it."""
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         value = number_text(value)
     if not isinstance(value, str):

@@ -53,7 +53,7 @@ async def test_more_events_than_a_body_may_hold(shop: Shop) -> None:
         (b"{", 400),
         (b'{"events": [NaN]}', 400),
         (b"[" * 100_000, 400),
-        (b'{"events": [{"productId": "\\ud800"}]}', 400),
+        (b'{"events": [{"productId": "\\ud800"}]}', 202),
         (b"null", 422),
         (b"[]", 422),
         (b'{"events": null}', 422),
@@ -125,3 +125,15 @@ async def test_a_vote_on_what_was_not_served(shop: Shop) -> None:
     assert [answer.status_code for answer in refused] == [422] * 4
     assert odd.status_code == 422
     assert shop.behind.events.events == []
+
+
+async def test_half_an_emoji_costs_no_other_event(shop: Shop) -> None:
+    """A cut-off surrogate pair is legal JSON: the search is kept without it, and the view beside it too."""
+    view = rb'{"type":"view","sessionId":"s","productId":"p1"}'
+    body = rb'{"events":[%s,{"type":"search","sessionId":"s","query":"cats \ud83d"}]}' % view
+    sent = {"content-type": "application/json"}
+    async with shop.secret() as client:
+        answer = await client.post("/api/events", content=body, headers=sent)
+        broken = await client.post("/api/events", content=b'{"events":[NaN]}', headers=sent)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 2)
+    assert broken.status_code == 400

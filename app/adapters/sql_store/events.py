@@ -19,13 +19,17 @@ _FIELDS = (
     "event_id, kind, timestamp, user_id, anonymous_id, session_id, product_id, quantity, price_minor, "
     "transaction_id, query, dwell_ms, value, recommendation_id, position"
 )
-_INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}, note) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
-_SAME_LINE = "SELECT 1 FROM events WHERE transaction_id = ? AND product_id = ? AND kind = ?"
-_INSERT_LINE = (
-    f"INSERT OR IGNORE INTO events ({_FIELDS}, note) "
-    f"SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,? WHERE NOT EXISTS ({_SAME_LINE})"
-)
-_ORDERS = frozenset({EventKind.PURCHASE, EventKind.REFUND})
+_INSERT = f"INSERT OR IGNORE INTO events ({_FIELDS}, note, claimed) VALUES ({','.join('?' * 17)})"  # noqa: S608
+_HELD_LINE = "SELECT row, claimed FROM events WHERE transaction_id = ? AND product_id IS ? AND kind = 'purchase'"
+# What led to the order, only the browser knows; everything else is the server's.
+_CONFIRM = """
+UPDATE OR IGNORE events SET event_id = :event_id, timestamp = :timestamp, quantity = :quantity, claimed = 0,
+    price_minor = :price_minor, user_id = :user_id, anonymous_id = coalesce(:anonymous_id, anonymous_id),
+    session_id = coalesce(:session_id, session_id), position = coalesce(:position, position),
+    recommendation_id = coalesce(:recommendation_id, recommendation_id)
+WHERE row = :row
+"""
+_COMPLETE = "UPDATE events SET user_id = ? WHERE row = ? AND user_id IS NULL"
 DefaultLevels = Callable[[set[str | None]], Mapping[str | None, Personalization]]
 _KIND = {kind.value: kind for kind in EventKind}
 _CHUNK = 2_000  # small, so that the garbage collector never walks many living rows
@@ -72,21 +76,29 @@ def insert(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> Written:
 def record(cursor: sqlite3.Cursor, events: Sequence[Interaction]) -> list[Outcome]:
     """Adds live events one by one; what became of each, in their order.
 
-    A purchase or refund is a duplicate also when its transaction and product are held already: the page, the server and
-    the analytics tool may each report it, under ids of their own.
+    A purchase is a duplicate also when its transaction and product are held already: the page, the server and the
+    analytics tool may each report it, under ids of their own. The server's report takes the place of a browser's,
+    and a report that names the buyer completes one that did not (docs/decisions/012).
 
     Every event that comes over HTTP passes here, inside the transaction that writes it, after the tombstones have been
     looked at in the same transaction (see SqlTransaction).
     """
-    outcomes: list[Outcome] = []
-    for event in events:
-        if event.kind in _ORDERS and event.transaction_id is not None:
-            line = (event.transaction_id, event.product_id, event.kind.value)
-            cursor.execute(_INSERT_LINE, (*_values(event), *line))
-        else:
-            cursor.execute(_INSERT, _values(event))
-        outcomes.append("accepted" if cursor.rowcount == 1 else "duplicate")
-    return outcomes
+    return [_record(cursor, event) for event in events]
+
+
+def _record(cursor: sqlite3.Cursor, event: Interaction) -> Outcome:
+    if event.kind is EventKind.PURCHASE and event.transaction_id is not None:
+        held = cursor.execute(_HELD_LINE, (event.transaction_id, event.product_id)).fetchone()
+        if held is not None:
+            row, claimed = held
+            if claimed and not event.claimed:
+                cursor.execute(_CONFIRM, {**_by_name(event), "row": row})
+                return "accepted" if cursor.rowcount == 1 else "duplicate"
+            if event.user_id is not None and (claimed or not event.claimed):
+                cursor.execute(_COMPLETE, (event.user_id, row))
+            return "duplicate"
+    cursor.execute(_INSERT, _values(event))
+    return "accepted" if cursor.rowcount == 1 else "duplicate"
 
 
 def newest(
@@ -253,7 +265,12 @@ def _values(event: Interaction) -> tuple[Any, ...]:
         event.recommendation_id,
         event.position,
         event.note,
+        1 if event.claimed else None,
     )
+
+
+def _by_name(event: Interaction) -> dict[str, object]:
+    return dict(zip(_FIELDS.split(", "), _values(event), strict=False))
 
 
 def _interaction_from(row: tuple[Any, ...]) -> Interaction:

@@ -84,6 +84,7 @@ events = Table(
     Column("recommendation_id", String),
     Column("position", Integer),
     Column("note", String),  # of feedback; no request reads it
+    Column("claimed", Integer),  # 1: a browser says so
 )
 # Partial, because most events lack one or two of the three ids and an index entry for NULL serves nobody.
 Index("events_by_user", events.c.user_id, events.c.timestamp, sqlite_where=events.c.user_id.is_not(None))

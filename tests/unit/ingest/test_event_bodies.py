@@ -277,3 +277,13 @@ def test_names_are_written_in_any_case() -> None:
     assert _read(shouted).events[0].kind is EventKind.VIEW
     for written in (GA4, SEGMENT):
         assert all(name == name.lower() for name in written.kinds)
+
+
+def test_what_a_page_says_of_orders_is_a_claim() -> None:
+    """Its purchases are marked, its refunds refused under their index, everything else is left as it is."""
+    sold = {"eventId": "1", "type": "purchase", "userId": "u", "productId": "p", "transactionId": "t"}
+    body = {"events": [sold, {**sold, "eventId": "2", "type": "refund"}, {**sold, "eventId": "3", "type": "view"}, 7]}
+    read = read_body(body, Arrival("EUR", wall=WALL, shop_time=SHOP_TIME)).from_browser()
+    assert [(event.event_id, event.claimed) for event in read.events] == [("1", True), ("3", False)]
+    assert read.indexes == (0, 2)
+    assert [(r.index, r.code) for r in read.rejected] == [(1, "secret_key_required"), (3, "malformed_event")]
