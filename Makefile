@@ -40,6 +40,7 @@ demo: $(MARK)  ## load the demo shop, train, print two slates, serve (SERVE=0 en
 	SHELFWISE_LLM_MODEL= $(DEMO_SHOP) $(BIN)/shelfwise recommend gamer
 	SHELFWISE_LLM_MODEL= $(DEMO_SHOP) $(BIN)/shelfwise recommend student
 ifeq ($(SERVE),1)
+	@echo "The demo shop will be at http://127.0.0.1:$(PORT)"
 ifeq ($(MODEL),simulated)
 	$(BIN)/python -m evals.simulated --port $(SIMULATED_PORT) & provider=$$!; trap "kill $$provider" EXIT; \
 		$(DEMO) $(BIN)/shelfwise serve --port $(PORT)

@@ -205,11 +205,15 @@ def panel_of(title: str, slate: Slate) -> Panel:
         facts=tuple(facts),
         stages=tuple((name, f"{ms:.1f} ms") for name, ms in slate.latency_ms.items()),
         excluded=tuple(
-            (rule, _RULE_WORDS.get(rule, "a rule of the shop"), count)
+            (rule, _words_of(rule), count)
             for rule, count in sorted(slate.excluded.items(), key=lambda pair: -pair[1])
             if count
         ),
     )
+
+
+def _words_of(rule: str) -> str:
+    return "enough of these already" if rule.startswith("cap_") else _RULE_WORDS.get(rule, "a rule of the shop")
 
 
 def saving_of(product: Product, currency: str) -> Saving | None:
