@@ -90,12 +90,12 @@ def test_from_the_slate_to_a_purchase(open_page: Open) -> None:
     """A click and a view are told to the API; what is bought from the cart is not recommended again."""
     page = open_page("/", shopper="gamer")
     wanted = products(page)[0]
-    with (
-        page.expect_response(lambda a: "/api/events" in a.url and '"click"' in (a.request.post_data or "")) as click,
-        page.expect_response(lambda a: "/api/events" in a.url and '"view"' in (a.request.post_data or "")) as view,
-    ):
+    told: list[str] = []  # noted as they leave: the page that a click is told from is gone before its answer comes
+    page.on("request", lambda sent: told.append(sent.post_data or "") if "/api/events" in sent.url else None)
+    with page.expect_response(lambda got: '"view"' in (got.request.post_data or "")) as view:
         page.locator(".card-link").first.click()
-    assert (click.value.status, view.value.status) == (202, 202)
+    assert view.value.status == 202
+    assert any('"click"' in body and wanted in body for body in told)
     expect(page.get_by_role("heading", name="Why this was shown to you")).to_be_visible()
     page.get_by_role("button", name="Add to cart").first.click()
     expect(page.get_by_role("link", name="Cart 1")).to_be_visible()
