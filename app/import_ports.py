@@ -104,7 +104,7 @@ class ShopFile(Protocol):
         ...
 
     @property
-    def unit(self) -> Literal["line", "row"]:
+    def unit(self) -> Literal["line", "row", "item"]:
         """What the numbers of its rows count."""
         ...
 

@@ -22,7 +22,8 @@ class Unreadable:
 
 
 RawRow = tuple[int, Mapping[str, object] | Unreadable]
-"""Line (text files, 1-based, the header is line 1) or row (Parquet, 1-based), and the values by column name."""
+"""Line (text files, 1-based, the header is line 1), row (Parquet) or item (XML with several on a line), both
+1-based, and the values by column name. It tells where to look, not which row it is: several may have one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,9 @@ class ProductLoader(Loader[ProductRow, Product]):
     def _items(self, rows: Sequence[tuple[int, ProductRow]], reject: Reject) -> list[Product]:
         products = []
         for number, row in rows:
-            first = self._first.setdefault(row.product_id, number)
-            if first == number:
+            first = self._first.get(row.product_id)
+            if first is None:
+                self._first[row.product_id] = number
                 products.append(row.product())
             else:
                 reject(number, f"product_id: {row.product_id!r} is in the file already, at {first}")
@@ -126,8 +127,9 @@ class ShopperLoader(Loader[ShopperRow, StatedShopper]):
     def _items(self, rows: Sequence[tuple[int, ShopperRow]], reject: Reject) -> list[StatedShopper]:
         shoppers = []
         for number, row in rows:
-            first = self._first.setdefault(row.user_id, number)
-            if first == number:
+            first = self._first.get(row.user_id)
+            if first is None:
+                self._first[row.user_id] = number
                 shoppers.append(row.shopper())
             else:
                 reject(number, f"user_id: is in the file already, at {first}")  # the rejects file names no shopper

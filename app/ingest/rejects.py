@@ -30,7 +30,7 @@ class Rejects:
         return ()
 
     def add(self, file: str, unit: str, number: int, reason: str) -> None:
-        """Writes {"file", "line" or "row", "reason"}. Raises ImportRejected when it can't be written."""
+        """Writes {"file", "line", "row" or "item", "reason"}. Raises ImportRejected when it can't be written."""
         try:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,15 +25,20 @@ _REPORT_EVERY = 10_000
 
 Item = tuple[int, dict[str, list[str]] | Unreadable]
 """Line of its first tag, and values by attribute name."""
+Unit = Literal["line", "item"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MerchantXml:
-    """Implements app.ports.ShopFile; an item's number is the line of its first tag."""
+    """Implements app.ports.ShopFile; an item's number is the line of its first tag.
+
+    Where several items begin on one line, which `check` finds out, it is the item's place in the file from 1.
+    """
 
     path: Path
     now: float  # epoch seconds at which sales are looked at
     kind: FileKind = "products"
+    _unit: Unit = "line"
 
     @property
     def name(self) -> str:
@@ -41,17 +46,21 @@ class MerchantXml:
         return self.path.name
 
     @property
-    def unit(self) -> Literal["line", "row"]:
+    def unit(self) -> Unit:
         """See ShopFile."""
-        return "line"
+        return self._unit
 
     def check(self, progress: Progress | None = None) -> FileFacts:
         """See ShopFile. The hash covers which sales hold: the same file is another catalogue when a sale begins."""
         digest = hashlib.sha256(sha256_of(self.path).encode())
         columns: dict[str, None] = {}
-        rows = 0
-        for _, item in self._items():
+        rows = last_line = 0
+        self._unit = "line"
+        for line, item in self._items():
             rows += 1
+            if line == last_line:
+                self._unit = "item"
+            last_line = line
             digest.update(sales_mark(item, self.now))
             if not isinstance(item, Unreadable):
                 columns.update(dict.fromkeys(name for name in item if name not in READ))
@@ -66,8 +75,9 @@ class MerchantXml:
     def batches(self, size: int) -> Iterator[Sequence[RawRow]]:
         """See ShopFile."""
         batch: list[RawRow] = []
-        for line, item in self._items():
-            batch.append((line, item if isinstance(item, Unreadable) else merchant_row(item, self.now)))
+        for place, (line, item) in enumerate(self._items(), start=1):
+            number = line if self._unit == "line" else place
+            batch.append((number, item if isinstance(item, Unreadable) else merchant_row(item, self.now)))
             if len(batch) >= size:
                 yield batch
                 batch = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import orjson
 import pytest
 
 from app.adapters.sql_store import SqlStore
@@ -197,3 +198,40 @@ def test_a_duplicate_id_is_rejected(tmp_path: Path, imported: Import) -> None:
     """The first counts, as everywhere."""
     report = imported(feed(tmp_path, item("a"), item("a", title="Other")))
     assert (report.files[0].written.inserted, report.rejected) == (1, 1)
+
+
+def one_line(tmp_path: Path, *items: str) -> Path:
+    """A feed without a single line break."""
+    path = tmp_path / "feed.xml"
+    path.write_text(RSS.format("".join(items)).replace("\n", ""), encoding="utf-8")
+    return path
+
+
+def test_items_on_one_line_are_told_apart(store: SqlStore, tmp_path: Path, imported: Import) -> None:
+    """Of two items with one id the first stays, and each reject says which item of the line it is."""
+    path = one_line(
+        tmp_path,
+        item("d1", price="10.00 EUR"),
+        item("d1", price="99.00 EUR"),
+        item("d2", price="much"),
+        item("d3", price="-1 EUR"),
+    )
+    report = imported(path)
+    assert report.rejects_file is not None
+    told = [orjson.loads(line) for line in Path(report.rejects_file).read_bytes().splitlines()]
+    assert store.products(["d1"])["d1"].price_minor == 1000
+    assert (report.files[0].written.inserted, report.rejected) == (1, 3)
+    assert {entry["item"]: entry["reason"].split(":")[0] for entry in told} == {
+        2: "product_id", 3: "price", 4: "price",
+    }  # fmt: skip
+    assert "already, at 1" in next(entry["reason"] for entry in told if entry["item"] == 2)
+
+
+def test_a_dry_run_of_one_line_tells_each_product_once(tmp_path: Path, imported: Import) -> None:
+    """A repeated id is new once, and changes nothing once the file was imported."""
+    path = one_line(tmp_path, item("d1", price="10.00 EUR"), item("d1", price="99.00 EUR"))
+    before = imported(path, dry_run=True)
+    assert [line for line in before.examples if line.startswith("new:")] == ["new: d1 Thing"]
+    assert any(line.startswith("rejected: feed.xml, item 2:") for line in before.examples)
+    imported(path)
+    assert not [line for line in imported(path, dry_run=True).examples if line.startswith("changed:")]
