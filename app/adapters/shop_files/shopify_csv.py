@@ -13,6 +13,7 @@ from app.ingest.shopify import MOST_LINES, Line, field_of_header, rows_of_handle
 from app.ports import Progress
 
 _AT_ONCE = 2_000
+_NO_HANDLE = "Handle: is empty; every line of a product, also of a variant or an image, carries its handle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,17 @@ class ShopifyCsv:
             if isinstance(values, Unreadable):
                 yield number, values
                 continue
-            if values.get("handle", handle) != handle and lines:
+            stated = values.get("handle", "")
+            if (
+                not stated
+            ):  # Shopify writes it on every line, those of further images too: whose this is would be a guess
+                yield number, Unreadable(_NO_HANDLE)
+                continue
+            if stated != handle and lines:
                 yield from rows_of_handle(handle, lines)
                 lines = []
-            handle = values.get("handle", handle)
-            if not handle:
-                yield number, Unreadable("the handle is empty")
-            elif len(lines) <= MOST_LINES:
+            handle = stated
+            if len(lines) <= MOST_LINES:
                 lines.append((number, values))
         if lines:
             yield from rows_of_handle(handle, lines)

@@ -94,3 +94,28 @@ def test_an_export_without_products_changes_nothing(tmp_path: Path, imported: Im
     """A header alone is a failed export."""
     with pytest.raises(ImportRejected, match="holds no product"):
         imported(export(tmp_path, OLD, []))
+
+
+def test_a_row_without_a_handle_is_rejected(store: SqlStore, tmp_path: Path, imported: Import) -> None:
+    """It is no variant of the product above it, be that one good or rejected itself, and those around it load."""
+    ids = ("Handle", "Title", "Variant SKU", "Variant Price")
+    rows = [["" for _ in OLD] for _ in range(5)]
+    for row, values in zip(
+        rows,
+        [
+            ("mug", "Mug", "M-1", "7.00"),
+            ("", "Stray Lamp", "L-1", "9.00"),
+            ("mug", "", "M-2", "8.00"),
+            ("vase", "", "V-1", "5.00"),
+            ("", "Stray Bowl", "B-1", "4.00"),
+        ],
+        strict=True,
+    ):
+        for name, value in zip(ids, values, strict=True):
+            row[OLD.index(name)] = value
+    report = imported(export(tmp_path, OLD, rows))
+    assert set(store.product_ids()) == {"M-1", "M-2"}
+    told = reasons(report)
+    assert set(told) == {3, 5, 6}
+    assert told[3].startswith("Handle: is empty")
+    assert told[6].startswith("Handle: is empty")
