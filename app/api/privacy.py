@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.api.answer_schemas import EvidenceAnswer, PreferencesAnswer
 from app.api.answers import Json, consent_answer, evidence_answer, moment, preferences_answer, respond
 from app.api.context import Context, CurrentCaller
+from app.api.encoded_ids import EncodedIdRoute
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.schemas import ConsentBody, Identifier
@@ -22,7 +23,7 @@ from app.domain.money import format_minor
 from app.domain.privacy import Holdings, Receipt
 from app.domain.ranking import Slate
 
-router = APIRouter(prefix="/api/users/{userId}", tags=["shoppers"])
+router = APIRouter(prefix="/api/users/{userId}", tags=["shoppers"], route_class=EncodedIdRoute)
 
 UserId = Annotated[Identifier, Path(alias="userId")]
 

@@ -14,13 +14,14 @@ from starlette.responses import Response
 from app.api.answer_schemas import PreferencesAnswer, TokenAnswer
 from app.api.answers import consent_answer, moment, preferences_answer, respond
 from app.api.context import ApiContext, Context, CurrentCaller
+from app.api.encoded_ids import EncodedIdRoute
 from app.api.errors import ApiError, Code
 from app.api.openapi import answers, body_codes
 from app.api.schemas import ConsentBody, Identifier, PreferencesBody, to_minor
 from app.domain.errors import BadInput
 from app.domain.interactions import Consent, Preferences
 
-router = APIRouter(prefix="/api/users/{userId}", tags=["shoppers"])
+router = APIRouter(prefix="/api/users/{userId}", tags=["shoppers"], route_class=EncodedIdRoute)
 
 UserId = Annotated[Identifier, Path(alias="userId")]
 

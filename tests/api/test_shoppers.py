@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from app.api.answer_schemas import PreferencesAnswer, TokenAnswer
@@ -145,3 +147,32 @@ async def test_without_a_token_secret_no_token_is_made(open_shop: OpenShop) -> N
         answer = await client.post("/api/users/7/token")
     assert (answer.status_code, answer.json()["code"]) == (503, "tokens_not_configured")
     assert "SHELFWISE_TOKEN_SECRET" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("user_id", ["a/b@x", "7/consent", "/", "a%2Fb", "ä/ö"])
+async def test_an_id_with_a_slash_is_one_id(shop: Shop, user_id: str) -> None:
+    """Events accept such ids, so their shoppers must be able to state, read, export, opt out and erase as well."""
+    address = f"/api/users/{quote(user_id, safe='')}"
+    async with shop.secret() as client:
+        stated = await client.put(f"{address}/consent", json={"personalization": "none", "llmProcessing": False})
+        preferences = await client.put(f"{address}/preferences", json=FULL)
+        token = (await client.post(f"{address}/token")).json()
+    assert (stated.status_code, preferences.status_code) == (200, 200)
+    assert shop.behind.store.shopper(user_id).consent.personalization == "none"
+    assert token["userId"] == user_id
+    async with shop.publishable(token["token"]) as client:
+        exported = await client.get(address)
+        read = await client.get(f"{address}/consent")
+        erased = await client.delete(address)
+        other = await client.get("/api/users/someone")
+    assert exported.json()["userId"] == user_id
+    assert read.json()["personalization"] == "none"
+    assert erased.status_code == 200
+    assert other.status_code == 403
+
+
+async def test_a_slash_that_is_not_encoded_stays_one_of_the_address(shop: Shop) -> None:
+    """`DELETE …/7/consent` must never be read as the erasure of a shopper of that name."""
+    async with shop.secret() as client:
+        answers = [await client.delete("/api/users/7/consent"), await client.get("/api/users/a/b@x")]
+    assert [answer.status_code for answer in answers] == [405, 404]
