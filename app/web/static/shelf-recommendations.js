@@ -113,7 +113,7 @@ button:focus-visible, .sheet:focus-visible { outline: 3px solid var(--_accent); 
   border: 1px solid var(--_line); border-radius: 999px; padding: 1px 9px; font-size: .75rem; }
 .bone { background: repeating-linear-gradient(var(--_tint) 0 .95em, transparent 0 1.4em); }
 .ghost { pointer-events: none; }
-.ghost .picture, .bone { animation: breathe 1.6s ease-in-out infinite alternate; }
+.ghost .picture, .bone { animation: breathe 1.6s ease-in-out .5s infinite alternate; }
 @keyframes breathe { to { opacity: .55; } }
 .sheet { position: fixed; inset: auto; margin: 0; inline-size: min(23.5rem, calc(100vw - 24px)); max-block-size: min(30rem, 80dvh);
   overflow: auto; padding: 18px; border: 1px solid var(--_line); border-radius: 16px; background: var(--_surface);
@@ -162,6 +162,7 @@ const styleSheet = () => {
 
 const POPOVER = "popover" in HTMLElement.prototype;
 const instances = new Set();
+const formats = new Map(); // language and currency → a format; making one is slow
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** An element with properties and children; text always goes in as a text node. */
@@ -269,12 +270,13 @@ document.addEventListener("visibilitychange", () => {
 
 /** Server-sent events of a body, as [event, data]; ends with the stream. */
 async function* serverSent(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
   let rest = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
-    rest = (rest + value).replace(/\r\n/g, "\n");
+    rest = (rest + decoder.decode(value, { stream: true })).replace(/\r\n/g, "\n");
     let end;
     while ((end = rest.indexOf("\n\n")) >= 0) {
       const lines = rest.slice(0, end).split("\n");
@@ -432,6 +434,8 @@ export class ShelfRecommendations extends HTMLElement {
     this.#request?.abort();
     const request = (this.#request = new AbortController());
     this.settle();
+    const asked = fetch(this.#address(), { headers: this.#headers, signal: request.signal }); // on its way before anything is drawn
+    asked.catch(() => {}); // told below, where it is awaited
     this.#frozen = false;
     this.#viewed = false;
     this.#frame();
@@ -443,7 +447,7 @@ export class ShelfRecommendations extends HTMLElement {
       request.abort();
     }, FIRST_ANSWER_MS);
     try {
-      const answer = await fetch(this.#address(), { headers: this.#headers, signal: request.signal });
+      const answer = await asked;
       if (!answer.ok) throw new TypeError(`HTTP ${answer.status}`);
       if (this.#source === "recommendations") {
         for await (const [event, data] of serverSent(answer.body)) {
@@ -612,7 +616,9 @@ export class ShelfRecommendations extends HTMLElement {
   #money(price, currency) {
     if (price === null || price === undefined) return "";
     try {
-      return new Intl.NumberFormat(this.#language, { style: "currency", currency }).format(price);
+      const name = `${this.#language} ${currency}`;
+      if (!formats.has(name)) formats.set(name, new Intl.NumberFormat(this.#language, { style: "currency", currency }));
+      return formats.get(name).format(price);
     } catch {
       return `${price} ${textOf(currency)}`; // a language or currency that the browser doesn't know
     }
