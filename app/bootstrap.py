@@ -44,6 +44,7 @@ from app.ingest.intake import EventIntake
 from app.jobs import leader_of, standing_jobs
 from app.leader import Leader
 from app.metered import MeteredCalls
+from app.pipeline.hidden_products import mostly_hidden
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
 from app.ports import Embedder
@@ -140,8 +141,9 @@ class Application:
     def health(self) -> Health:
         """Whether requests can be answered; what is degraded never includes a model provider."""
         problems = {**self.keeper.problems, **self.privacy.warnings()}
-        not_applied = self.keeper.served().rules.not_applied if self.keeper.ready else {}
-        details = problems | {f"rule {rule}": why for rule, why in not_applied.items()}
+        rules = self.keeper.served().rules if self.keeper.ready else None
+        told = {} if rules is None else {**rules.not_applied, **mostly_hidden(rules)}
+        details = problems | {f"rule {rule}": why for rule, why in told.items()}
         return Health(ready=self.keeper.ready, degraded=tuple(sorted(problems)), details=details)
 
     async def start(self) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 from app.adapters.rule_files import check_references
 from app.bootstrap import build
 from app.domain.errors import RulesError
+from app.pipeline.hidden_products import mostly_hidden
 from app.settings import Settings
 
 Level = Literal["ok", "note", "problem"]
@@ -48,6 +49,7 @@ def examine(settings: Settings) -> list[Finding]:
         found += [Finding("problem", part, text) for part, text in sorted(application.keeper.problems.items())]
         found += [Finding("problem", part, text) for part, text in application.privacy.warnings().items()]
         found += [Finding("note", f"rule {rule}", why) for rule, why in served.rules.not_applied.items()]
+        found += [Finding("note", f"rule {rule}", why) for rule, why in mostly_hidden(served.rules).items()]
         found += [
             Finding("note" if p.severity == "warning" else "problem", "rules", p.message)
             for p in check_references(application.rules, served.shelf.snapshot)
