@@ -20,7 +20,10 @@ LEASE_S = 5.0
 """How long a dead leader's place stays taken; another leads within LEASE_S + LOOK_S."""
 
 LOOK_S = 0.5
-"""How often the lease is renewed or asked for, and jobs are looked at."""
+"""How often the lease is renewed or asked for."""
+
+JOBS_S = 0.1
+"""How often jobs are looked at while this process leads: no store is asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,10 @@ class Leader:
     def look(self) -> None:
         """Renews or asks for the lease, and starts the jobs that are due where this process leads."""
         self._renew()
+        self.start_due()
+
+    def start_due(self) -> None:
+        """Starts the jobs that are due where this process leads, by the lease as it was last seen."""
         for name in [name for name, future in self._running.items() if future.done()]:
             self._ended(name, self._running.pop(name))
         if not self.leads:
@@ -99,8 +106,10 @@ class Leader:
     def _take_part(self) -> None:
         while True:
             self.look()
-            if self._stop.wait(LOOK_S):
-                return
+            for _ in range(round(LOOK_S / JOBS_S)):
+                if self._stop.wait(JOBS_S):
+                    return
+                self.start_due()
 
     def _renew(self) -> None:
         if self._leases is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -131,8 +131,11 @@ def _changed(
 class Reembedding:
     """`reembed_once` as a standing job of the leader: what hinders it is said once and tried again."""
 
-    def __init__(self, store: ChangedProducts, data_dir: Path, embedder: Embedder) -> None:
-        self._store, self._data_dir, self._embedder = store, data_dir, embedder
+    def __init__(
+        self, store: ChangedProducts, data_dir: Path, embedder: Embedder, embedded: Callable[[], None] = lambda: None
+    ) -> None:
+        """Args: embedded: called after a round that embedded something."""
+        self._store, self._data_dir, self._embedder, self._embedded = store, data_dir, embedder, embedded
         self._state = Progress()
         self._said = ""
 
@@ -140,7 +143,8 @@ class Reembedding:
         """One round."""
         problem = ""
         try:
-            reembed_once(self._store, self._data_dir, self._embedder, self._state)
+            if reembed_once(self._store, self._data_dir, self._embedder, self._state):
+                self._embedded()
         except (IndexUnavailable, StoreUnavailable, EmbedderUnavailable) as error:
             problem = str(error)
         if self._state.wait:

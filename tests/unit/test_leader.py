@@ -162,3 +162,38 @@ def test_a_job_that_fails_is_logged_and_run_again(clock: Hand, monkeypatch: pyte
     clock.now += 1.0
     settled(leader, lambda: len(runs) == 2)
     leader.close()
+
+
+def test_jobs_are_looked_at_between_two_looks_at_the_lease(clock: Hand) -> None:
+    """A job that must be quick does not wait for the lease's turn, and asks the store for nothing more."""
+
+    class Counting:
+        asked = 0
+
+        def try_acquire(self, key: str, owner: str, ttl_s: float) -> bool:
+            self.asked += 1
+            return True
+
+        def release(self, key: str, owner: str) -> None:
+            pass
+
+        def held(self, key: str) -> bool:
+            return True
+
+    store, ran = Counting(), threading.Event()
+    leader = Leader([Job("quick", 0.0, ran.set)], leases=store, owner="a", clock=clock)
+    leader.look()
+    assert ran.wait(5)
+    for _ in range(3):
+        ran.clear()
+        ends = time.monotonic() + 5
+        while not ran.is_set():
+            assert time.monotonic() < ends
+            threading.Event().wait(0.002)
+            leader.start_due()
+    assert store.asked == 1
+    clock.now += LEASE_S
+    ran.clear()
+    leader.start_due()
+    assert not leader.leads
+    leader.close()

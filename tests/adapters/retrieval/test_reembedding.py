@@ -205,3 +205,18 @@ def test_a_damaged_overlay_is_left_out_and_written_anew(
     assert read_overlay(tmp_path, KEY) is None
     assert reembed_once(store, tmp_path, WordEmbedder(), Progress()) == 1
     assert overlay_of(tmp_path).product_ids == ("new",)
+
+
+def test_who_reads_is_told_only_when_something_was_embedded(
+    store: SqlStore, tmp_path: Path, once: Round, embedder: WordEmbedder
+) -> None:
+    """The leader's own process then reads the new words at once and does not wait for its next look."""
+    once()
+    told: list[int] = []
+    job = Reembedding(store, tmp_path, embedder, lambda: told.append(1))
+    job.run()
+    assert told == []
+    store.upsert_products([Product("new", "teapot")], at=2.0)
+    job.run()
+    job.run()
+    assert told == [1]
