@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from app.ports import Progress
 
 _LONGEST_FIELD = 10_000_000  # characters; past any real one, so that a quote left open ends in an error
 _REPORT_EVERY = 10_000
+_SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +80,24 @@ class CsvFile:
             raise ImportRejected(f"{self.name} names the column {twice[0]!r} twice; rename or remove one.")
         return header
 
+    def _refuse_other_separator(self, header: str) -> None:
+        """Says which separator is expected where the header is written with another: no column would be found."""
+        for other in _SEPARATORS.keys() - {self.delimiter}:
+            if header.count(other) > header.count(self.delimiter):
+                raise ImportRejected(
+                    f"{self.name} separates its columns with a {_SEPARATORS[other]}, and a "
+                    f"{_SEPARATORS[self.delimiter]} is expected; export or save it again with that separator."
+                )
+
     def _records(self) -> Iterator[tuple[int, list[str]]]:
         """(first line, fields) of every record, the header included, blank lines left out."""
         before = csv.field_size_limit(_LONGEST_FIELD)
         try:
             with naming(self.path), open_bytes(self.path) as raw:
-                reader = csv.reader(
-                    io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), delimiter=self.delimiter, strict=True
-                )
+                text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+                first = text.readline(_LONGEST_FIELD)
+                self._refuse_other_separator(first)
+                reader = csv.reader(chain([first], text), delimiter=self.delimiter, strict=True)
                 line = 1
                 for fields in reader:
                     if fields:
