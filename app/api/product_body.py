@@ -89,8 +89,14 @@ def product_of(body: Mapping[str, Any], currency: str, *, product_id: str | None
     Args:    product_id: of the address; a body may leave its own out but not state another.
     Raises:  Refused.
     """
+    if errors := _faults(body):
+        raise Refused(tuple(errors[:_MAX_ERRORS]))
+    return _product(body, currency, product_id)
+
+
+def _product(body: Mapping[str, Any], currency: str, product_id: str | None) -> Product:
     stated = dict(body)
-    errors = _faults(stated)
+    errors = []
     if product_id is not None and stated.setdefault("productId", product_id) != product_id:
         errors.append(FieldError("productId", f"must be that of the address, {product_id!r}, or be left out"))
     if errors:
@@ -112,7 +118,7 @@ def merged(product: Product, patch: Mapping[str, Any], currency: str) -> Product
     if errors := _faults(patch):
         raise Refused(tuple(errors[:_MAX_ERRORS]))
     document = product_answer(product, currency=currency, with_cost=True)
-    whole = product_of(merge_patch(document, patch), currency, product_id=product.product_id)
+    whole = _product(merge_patch(document, patch), currency, product.product_id)
     # Only what the patch names: reading a field back from its JSON may round it (a time to the second).
     named = [field for name in patch for field in _STORED_AS[name]]
     return replace(product, **{field: getattr(whole, field) for field in named})
@@ -157,6 +163,13 @@ def _faults(body: Mapping[str, Any]) -> list[FieldError]:
             errors.append(FieldError(name, "is no field of a product"))
         elif (fault := _fault(value)) is not None:
             errors.append(FieldError(name, fault))
+        elif (
+            name == "category"
+            and isinstance(value, str)
+            and value.strip()
+            and not all(map(str.strip, value.split(">")))
+        ):
+            errors.append(FieldError(name, "has an empty part; write A > B"))  # feeds leave such parts out
     return errors
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -324,3 +325,17 @@ async def test_deep_nesting_is_refused(shop: Shop, way: str, depth: int) -> None
             way, "/api/products/p1", content=body, headers={"content-type": "application/json"}
         )
     assert answer.status_code in (400, 422)
+
+
+async def test_a_category_with_an_empty_part_is_refused(shop: Shop) -> None:
+    """PUT and PATCH name the field; a stored one from elsewhere does not stand in the way of other changes."""
+    async with shop.secret() as client:
+        put = await client.put("/api/products/gap", json={"name": "Lamp", "category": "A >  > B"})
+        good = await client.put("/api/products/gap", json={"name": "Lamp", "category": "A > B"})
+        patch = await client.patch("/api/products/gap", json={"category": "A > "})
+        held = shop.behind.store.products(["gap"])["gap"]
+        shop.behind.store.upsert_products([replace(held, category="A >  > B")], 1.0)
+        other = await client.patch("/api/products/gap", json={"stock": 3})
+    assert [answer.status_code for answer in (put, good, patch, other)] == [422, 201, 422, 200]
+    assert [error["field"] for error in put.json()["errors"]] == ["category"]
+    assert [error["field"] for error in patch.json()["errors"]] == ["category"]
