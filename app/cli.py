@@ -21,6 +21,7 @@ from app.domain.errors import BadInput, ConfigurationError, ShelfwiseError
 from app.domain.imports import ImportReport
 from app.domain.ranking import MAX_ID_CHARS, MAX_QUERY_CHARS
 from app.report_commands import costs, report
+from app.search_command import search
 from app.settings import Settings
 from app.telemetry import configure_logging
 
@@ -176,14 +177,14 @@ def recommend(
     from app.domain.money import format_minor, parse_minor
     from app.domain.ranking import Query
 
-    _quieten()
-    _check_length(user, MAX_ID_CHARS, "USER")
+    quieten()
+    check_length(user, MAX_ID_CHARS, "USER")
     if query is not None:
         query = " ".join(query.split())
-        _check_length(query, MAX_QUERY_CHARS, "--query")
+        check_length(query, MAX_QUERY_CHARS, "--query")
     settings = read_settings()
     minor = None if budget is None else parse_minor(budget, settings.currency)
-    with _quiet_start():
+    with quiet_start():
         application = build(settings)
         application.open()
     try:
@@ -217,9 +218,9 @@ def chat(
     """Talk to the shopping assistant; `exit` or Ctrl-D ends it."""
     from app.chat_console import converse
 
-    _quieten()
+    quieten()
     if user is not None:
-        _check_length(user, MAX_ID_CHARS, "--user")
+        check_length(user, MAX_ID_CHARS, "--user")
 
     def line() -> str | None:
         try:
@@ -257,7 +258,7 @@ def erase(
     if (user is None) != finish:
         raise typer.BadParameter("give one shopper's id, or --finish", param_hint="USER")
     if user is not None:
-        _check_length(user, MAX_ID_CHARS, "USER")
+        check_length(user, MAX_ID_CHARS, "USER")
         if not yes:
             typer.confirm("Everything held about this shopper is deleted and can't be brought back. Erase?", abort=True)
     settings = read_settings()
@@ -294,6 +295,7 @@ def erase(
 
 app.command()(report)
 app.command()(costs)
+app.command()(search)
 
 
 @app.command()
@@ -301,7 +303,7 @@ def doctor() -> None:
     """Check settings, rules, data, indexes and model; say what is missing and what to do (exit code 1)."""
     from app.doctor import examine
 
-    _quieten()
+    quieten()
     findings = examine(read_settings())
     for finding in findings:
         mark = {"ok": "[green]ok[/]     ", "note": "[cyan]note[/]   ", "problem": "[red]problem[/]"}[finding.level]
@@ -310,12 +312,12 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Hides warnings about parts that are missing or in use elsewhere: `doctor` reports them in its own words."""
     configure_logging(style="console" if sys.stderr.isatty() else "json", level="ERROR")
 
 
-def _check_length(text: str, longest: int, field: str) -> None:
+def check_length(text: str, longest: int, field: str) -> None:
     """Raises BadInput for a text that the API refuses too: empty or too long."""
     if not 1 <= len(text) <= longest:
         raise BadInput(f"{field} has {len(text):,} characters; it must have 1 to {longest}.", field=field)
@@ -358,7 +360,7 @@ def _escaped(text: str | None) -> str:
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
+def quiet_start() -> Iterator[None]:
     """Says that something is loading while a person waits."""
     if sys.stderr.isatty():
         with err.status("Loading"):
