@@ -49,12 +49,12 @@ else
 endif
 endif
 
-test: $(MARK)  ## the test suite
-	$(BIN)/python -m pytest
+test: $(MARK)  ## the test suite, a file at a time on each of two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-all: $(MARK)  ## the test suite with the slow rest
 	@if command -v npm >/dev/null; then npm install --prefix tests/api/ai_sdk --no-package-lock --no-audit --no-fund --silent; fi
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
 
 lint: $(MARK)
 	$(BIN)/ruff check .

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from app.bootstrap import Application, build, open_store
 from app.ingest.folder import import_folder
@@ -33,9 +34,21 @@ def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     if made_before := os.environ.get("SHELFWISE_TEST_DEMO"):
         return Path(shutil.copytree(made_before, tmp_path_factory.mktemp("demo") / "data"))
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent  # of this run's processes: one of them makes it, the others wait
+    folder, made = shared / "demo", shared / "demo.made"
+    with FileLock(shared / "demo.lock"):
+        if not made.exists():
+            _make_demo(folder)
+            made.touch()
+    return folder
+
+
+def _make_demo(folder: Path) -> None:
     from app.adapters.shop_files.folder import open_folder
 
-    settings = demo_settings(tmp_path_factory.mktemp("demo"))
+    settings = demo_settings(folder)
     store = open_store(settings)
     try:
         import_folder(
@@ -48,7 +61,6 @@ def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         store.close()
     assert retrain(settings, tune=False, force=False).model.published
-    return settings.data_dir
 
 
 @pytest.fixture

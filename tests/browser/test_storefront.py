@@ -193,7 +193,7 @@ def test_a_hostile_product_runs_nothing(open_page: Open, address: str) -> None:
 def test_without_scripts_the_shop_works(open_page: Open) -> None:
     """Search, product, cart and the switcher need no JavaScript."""
     page = open_page("/", java_script_enabled=False)
-    page.get_by_role("button", name="Runner").click()
+    page.get_by_role("button", name="Runner", exact=True).click()
     expect(page.get_by_role("heading", name="Picked for the runner")).to_be_visible()
     page.get_by_role("searchbox").fill("running shoes")
     page.keyboard.press("Enter")
