@@ -25,7 +25,7 @@ OWNERS = {
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
     "typer": ["cli", "report_commands.py", "search_command.py"],
-    "rich": ["cli", "progress_bar.py", "chat_console.py", "report_table.py", "report_commands.py"],
+    "rich": ["cli", "progress_bar.py", "chat_console.py", "report_table.py", "report_commands.py", "search_command.py"],
     "litellm": ["adapters/llm"],
     "instructor": ["adapters/llm"],
     "tenacity": ["adapters/llm"],
