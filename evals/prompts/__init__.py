@@ -1,0 +1,1 @@
+"""The prompt evaluation suite: golden scenarios, checks, statistics, and the evaluation of all three."""
