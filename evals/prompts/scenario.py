@@ -42,6 +42,7 @@ class Candidate:
     grade: int | None = None  # graded relevance 0..3; None = not known
     hostile: bool = False  # its texts carry an attack
     forbidden: str = ""  # rule that keeps it off a slate; "" = eligible. Only in cases that plant such a product.
+    more: tuple[Evidence, ...] = ()  # weaker facts for which a prompt has no room; a variant may need them
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,13 @@ class Scenario:
     parent: str = ""  # metamorphic variants: the scenario that they were made from
     relation: str = ""  # metamorphic variants: the name of the relation ("budget_cut")
     expects: Mapping[str, object] = field(default_factory=dict)  # what the relation says must hold
+    shuffle: str = ""  # what the order of the prompt's lines is drawn from; "" = the id. Variants keep their parent's.
+    currency: str = "EUR"  # of every amount
+
+    @property
+    def seed(self) -> str:
+        """The seed of `prompt_input`; of the n-th further shuffle, f"{seed}/{n}"."""
+        return self.shuffle or self.id
 
     @property
     def segment(self) -> str:
