@@ -164,8 +164,7 @@ class Application:
         """Ends running model calls (at most 8 s), writes what is queued and closes every file."""
         await asyncio.to_thread(self.leader.resign)
         if self.model is not None:
-            await self.model.stage.close()
-            await self.model.chat.calls.close()
+            await self.model.stage.close()  # and the calls of the assistant, which are the same client's
         await asyncio.to_thread(self.shut)
 
     def shut(self) -> None:
@@ -294,20 +293,16 @@ def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelPart
     async def in_thread(function: Callable[..., _T], /, *args: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(writer, functools.partial(function, *args))
 
+    calls = MeteredCalls(client, ledger, settings.llm_daily_budget_usd, client.worst_case_usd, in_thread)
     stage = RerankStage(
-        client=client,
+        calls=calls,
         prompt=prompt,
         gate=gate,
         cache=cache,
-        ledger=ledger,
         fresh_s=settings.cache_fresh_s,
-        daily_budget_usd=settings.llm_daily_budget_usd,
         pseudonyms=open_pseudonyms(settings),
-        worst_case_usd=client.worst_case_usd,
-        in_thread=in_thread,
         single_flight=None if leases is None else SingleFlight(leases, cache, in_thread=in_thread),
     )
-    calls = MeteredCalls(client, ledger, settings.llm_daily_budget_usd, client.worst_case_usd, in_thread)
     chat = ChatModel(calls, load_prompt(settings.prompts_dir, "chat", "v1"), settings.chat_deadline_ms)
     return ModelParts(client, prompt, cache, ledger, stage, chat, writer)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from app.domain.deadline import Deadline
 from app.domain.interactions import Consent
-from app.domain.model_calls import LedgerRow, ModelReply, StoredOrder
+from app.domain.model_calls import ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import FallbackReason
 from app.pipeline.gate_schema import GateLine
 from app.pipeline.model_order import ModelOrder, portable
@@ -60,7 +60,8 @@ class Flight:
 
     plan: Plan
     asked: Asked
-    row: LedgerRow  # as it was reserved; model and prompt of the call
+    call: ModelCall
+    model: str  # that is asked
     run: ModelRun | None = None  # None until the reservation is written, and for good where the call was not made
     refusal: FallbackReason = "budget_exhausted"  # why it was not made
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # the call was started, or it will not be
@@ -98,8 +99,8 @@ class Flight:
             fallback,
             candidates=self.asked.candidates,
             gate=self.plan.gate,
-            model=self.row.model,
-            prompt_version=self.row.prompt_id,
+            model=self.model,
+            prompt_version=self.call.prompt_id,
             usage=None if reply is None else reply.usage,
         )
         if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
@@ -124,8 +125,8 @@ class Flight:
             prose=portable(read.why, given),
             reasons=self.asked.reasons,
             profile_facts=tuple(given.profile_of.values()),
-            model=self.row.model,
-            prompt_id=self.row.prompt_id,
+            model=self.model,
+            prompt_id=self.call.prompt_id,
             stored_at=stored_at,
             gate=self.plan.gate.name,
             extra={} if self.plan.shopper is None else {"shopper": self.plan.shopper},

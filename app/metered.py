@@ -1,6 +1,7 @@
 """Model calls that are paid for: reserved against the day's budget before they start, settled when they end.
 
-The same ledger, budget, breaker and places as the rerank stage's; for calls that nobody shares.
+The one way from a call to a provider, for the rerank stage and for the assistant: who asks, what for and who shares
+the answer is theirs; leave, ledger, and that every call is written down whoever stops waiting, is done here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from app.ports import Ledger, ModelClient, ModelRun
 _T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
+
+SETTLE_AFTER_S = 0.03
+"""How long the cost of a call waits to be written down: the shopper's answer needs the same cores."""
 
 _SETTLED_WITHIN_S = 2.0
 
@@ -58,31 +62,35 @@ class MeteredCalls:
 
     @property
     def model(self) -> str:
-        """The model's id, for the ledger; shoppers never see it."""
+        """The model's id, for keys, ledger and the shop's own answers; shoppers never see it."""
         return self._client.model
+
+    @property
+    def busy(self) -> bool:
+        """Whether the cost of a call that has ended is still to be written down."""
+        return bool(self._tasks)
 
     def refusal(self) -> FallbackReason | None:
         """Why a call would not be made now, None when it would; the budget is asked only by `start`."""
         return self._client.refusal()
 
-    async def start(self, call: ModelCall, deadline: Deadline) -> ModelRun | FallbackReason:
-        """The call under way, or why there is none. What it costs is written down whoever stops waiting."""
+    async def start(
+        self,
+        call: ModelCall,
+        deadline: Deadline,
+        *,
+        ended: Callable[[ModelReply], None] | None = None,
+        left_behind: Callable[[], bool] | None = None,
+    ) -> ModelRun | FallbackReason:
+        """The call under way, or why there is none. What it costs is written down whoever stops waiting.
+
+        Args: ended: gets the reply once, on the event loop, before its cost is written; left_behind: whether nobody
+              waits any more when it ends, for the ledger; None: the deadline says.
+        """
         refusal = self._client.refusal()
         if refusal is not None:
             return refusal
-        now = self._wall()
-        row = LedgerRow(
-            call_id=call.call_id,
-            at=now,
-            day=datetime.fromtimestamp(now, UTC).date().isoformat(),
-            request_id=call.request_id,
-            purpose=call.purpose,
-            placement=call.placement,
-            model=self._client.model,
-            prompt_id=call.prompt_id,
-            prompt_hash=call.prompt_hash,
-            outcome="pending",
-        )
+        row = self._pending(call)
         try:
             worst_usd = self._worst_case_usd(call)
             if not await self._in_thread(self._ledger.reserve, row, worst_usd, self._budget):
@@ -96,31 +104,37 @@ class MeteredCalls:
             return refusal
 
         def landed(reply: ModelReply) -> None:
-            usage = reply.usage
-            self._later(
-                self._settle(
-                    replace(
-                        row,
-                        outcome=reply.outcome,
-                        input_tokens=usage.input_tokens,
-                        output_tokens=usage.output_tokens,
-                        cached_tokens=usage.cached_tokens,
-                        cost_usd=usage.cost_usd,
-                        estimated=usage.estimated,
-                        seconds=reply.seconds,
-                        background=deadline.remaining_s() <= 0,
-                    )
-                )
-            )
+            behind = deadline.remaining_s() <= 0 if left_behind is None else left_behind()
+            self._later(self._settle(_final(row, reply, background=behind)))
+            if ended is not None:
+                ended(reply)
 
         return self._client.start(call, deadline, landed)
 
     async def close(self) -> None:
-        """Waits for what is still to be written down; after the client was closed."""
+        """Ends the client, whose running calls get 8 s, and waits for what is still to be written down."""
+        await self._client.close()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_SETTLED_WITHIN_S)
 
+    def _pending(self, call: ModelCall) -> LedgerRow:
+        now = self._wall()
+        return LedgerRow(
+            call_id=call.call_id,
+            at=now,
+            day=datetime.fromtimestamp(now, UTC).date().isoformat(),
+            request_id=call.request_id,
+            purpose=call.purpose,
+            placement=call.placement,
+            model=self._client.model,
+            prompt_id=call.prompt_id,
+            prompt_hash=call.prompt_hash,
+            outcome="pending",
+        )
+
     async def _settle(self, row: LedgerRow) -> None:
+        # Until then the pending row holds the worst case, whatever happens to us.
+        await asyncio.sleep(SETTLE_AFTER_S)
         try:
             await self._in_thread(self._ledger.settle, row.call_id, row)
         except StoreUnavailable as error:
@@ -130,4 +144,25 @@ class MeteredCalls:
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background_work_failed", error=type(error).__name__, detail=str(error))
+
+
+def _final(row: LedgerRow, reply: ModelReply, *, background: bool) -> LedgerRow:
+    """A reserved row with what the call came to."""
+    usage = reply.usage
+    return replace(
+        row,
+        outcome=reply.outcome,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        cost_usd=usage.cost_usd,
+        estimated=usage.estimated,
+        seconds=reply.seconds,
+        background=background,
+    )

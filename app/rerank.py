@@ -10,19 +10,16 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
 import structlog
 
 from app.domain.deadline import Deadline
-from app.domain.errors import StoreUnavailable
 from app.domain.interactions import Consent
-from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, ProfileFact
+from app.domain.model_calls import ModelCall, ModelReply, ProfileFact
 from app.domain.ranking import FallbackReason, Placement, Query, history_bucket
 from app.flight import Asked, Flight, Plan
+from app.metered import SETTLE_AFTER_S, MeteredCalls
 from app.pipeline.cache_key import cache_key, profile_digest
 from app.pipeline.gate_schema import Gate, gate_line
 from app.pipeline.model_order import ModelOrder
@@ -30,33 +27,20 @@ from app.pipeline.profile import Profile
 from app.pipeline.prompt_input import PromptInput, PromptItem, prompt_input
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.repair import ORDER_MAX, read_reply
-from app.ports import Ledger, ModelClient, OrderCache
+from app.ports import OrderCache
 from app.prompts import Prompt
 from app.single_flight import SingleFlight
-
-_T = TypeVar("_T")
 
 log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.05
 """How often a stream looks whether more of the reply has arrived; parsing a reply takes well under a millisecond."""
 
-SETTLE_AFTER_S = 0.03
-"""How long the cost of a call waits to be written down: the shopper's answer needs the same cores."""
-
 MAX_OUTPUT_TOKENS = 700
 """Room for ten sentences; a reply of five takes about 200."""
 
 LOCALE = "en"
 """The language of every reason in this version."""
-
-
-class InThread(Protocol):
-    """Runs a blocking function in a thread of the service's pool."""
-
-    def __call__(self, function: Callable[..., _T], /, *args: object) -> Awaitable[_T]:
-        """Its result."""
-        ...
 
 
 def rerank_call(
@@ -91,29 +75,21 @@ class RerankStage:
     def __init__(
         self,
         *,
-        client: ModelClient,
+        calls: MeteredCalls,
         prompt: Prompt,
         gate: Gate,
         cache: OrderCache,
-        ledger: Ledger,
         fresh_s: float,
-        daily_budget_usd: float | None,
         pseudonyms: Pseudonyms,
-        worst_case_usd: Callable[[ModelCall], float],
-        in_thread: InThread,
         single_flight: SingleFlight | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._calls = calls
         self._prompt = prompt
         self._gate = gate
         self._cache = cache
-        self._ledger = ledger
         self._fresh_s = fresh_s
-        self._budget = daily_budget_usd
         self._pseudonyms = pseudonyms
-        self._worst_case_usd = worst_case_usd
-        self._in_thread = in_thread
         self._single_flight = single_flight  # None: there is no other worker
         self._wall = wall
         self._flights: dict[str, Flight] = {}
@@ -129,7 +105,7 @@ class RerankStage:
             self._gate,
             history_bucket(profile.interactions),
             "stated" if stated else "none",
-            self._client.model,
+            self._calls.model,
             self._prompt.content_hash,
         )
         if line.w == 0:
@@ -142,7 +118,7 @@ class RerankStage:
             profile=profile_digest(profile, shopper),
             budget_minor=budget,
             locale=LOCALE,
-            model=self._client.model,
+            model=self._calls.model,
             prompt_id=self._prompt.id,
             prompt_hash=self._prompt.content_hash,
             schema_version=self._prompt.schema_version,
@@ -202,7 +178,7 @@ class RerankStage:
             return flight
         if not items:
             return "not_requested"  # nothing is eligible: there is nothing to order
-        refusal = self._client.refusal()
+        refusal = self._calls.refusal()
         if refusal is not None:
             return refusal
         given = prompt_input(items, facts, seed=plan.key)
@@ -215,55 +191,41 @@ class RerankStage:
             request_id=request_id,
             placement=query.placement,
         )
-        now = self._wall()
-        row = LedgerRow(
-            call_id=call.call_id,
-            at=now,
-            day=datetime.fromtimestamp(now, UTC).date().isoformat(),
-            request_id=request_id,
-            purpose="rerank",
-            placement=query.placement,
-            model=self._client.model,
-            prompt_id=call.prompt_id,
-            prompt_hash=call.prompt_hash,
-            outcome="pending",
-        )
         candidates = tuple(item.product_id for item in items)
-        flight = Flight(plan=plan, asked=Asked(given, candidates, tuple(percentiles), reasons), row=row)
+        asked = Asked(given, candidates, tuple(percentiles), reasons)
+        flight = Flight(plan=plan, asked=asked, call=call, model=self._calls.model)
         self._flights[plan.key] = flight
         # A task of its own: a client that leaves now must not leave a flight behind that never starts, and a store
         # that is slow to write the reservation must not hold up a request beyond its deadline.
-        self._later(self._launch(flight, call, deadline))
+        self._later(self._launch(flight, deadline))
         return flight
 
-    async def _launch(self, flight: Flight, call: ModelCall, deadline: Deadline) -> None:
-        """Reserves what the call may cost, then starts it; `ready` is set whatever happens."""
+    async def _launch(self, flight: Flight, deadline: Deadline) -> None:
+        """Asks, unless another worker does already; `ready` is set whatever happens."""
         try:
             if not await self._claimed(flight):
                 return
-            worst_usd = self._worst_case_usd(call)
-            if await self._in_thread(self._ledger.reserve, flight.row, worst_usd, self._budget):
-                refusal = self._client.refusal()  # others may have taken the last places meanwhile
-                if refusal is None:
-                    flight.run = self._client.start(call, deadline, lambda reply: self._landed(flight, reply))
-                else:
-                    flight.refusal = refusal
-                    self._later(self._settle(replace(flight.row, outcome=refusal, cost_usd=0.0)))
-        except StoreUnavailable as error:
-            flight.refusal = "overloaded"
-            log.warning("ledger_unavailable", reason=str(error), action="no call is made that can't be written down")
+            run = await self._calls.start(
+                flight.call,
+                deadline,
+                ended=lambda reply: self._landed(flight, reply),
+                left_behind=lambda: flight.left_behind,
+            )
+            if isinstance(run, str):
+                flight.refusal = run
+            else:
+                flight.run = run
         finally:
             if flight.run is None:
                 self._flights.pop(flight.plan.key, None)
-                if self._single_flight is not None:
-                    self._later(self._single_flight.release(flight.plan.key, flight.row.call_id))
+                self._later(self._released(flight))
             flight.ready.set()
 
     async def _claimed(self, flight: Flight) -> bool:
         """Whether this worker is to ask; where another did, its answer, or why there is none, is noted."""
         if self._single_flight is None:
             return True
-        claim = await self._single_flight.claim(flight.plan.key, flight.row.call_id)
+        claim = await self._single_flight.claim(flight.plan.key, flight.call.call_id)
         if claim == "mine":
             return True
         flight.answer = self.cached(flight.plan) if claim == "answered" else None
@@ -305,52 +267,35 @@ class RerankStage:
 
     def refresh(self, plan: Plan, again: Callable[[], Coroutine[None, None, None]]) -> None:
         """Asks anew, behind the request served from it, for an answer that is stale or has too few sentences."""
-        if plan.key not in self._flights and self._client.refusal() is None:
+        if plan.key not in self._flights and self._calls.refusal() is None:
             self._later(again())
 
     @property
     def busy(self) -> bool:
         """Whether a call is running or what it cost is still to be written down."""
-        return bool(self._flights or self._tasks)
+        return bool(self._flights or self._tasks) or self._calls.busy
 
     async def close(self) -> None:
         """Waits for running calls (at most 8 s) and for what they write."""
-        await self._client.close()
+        await self._calls.close()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=2.0)
 
     def _landed(self, flight: Flight, reply: ModelReply) -> None:
-        """A call ended: keep a complete answer, write down what it cost. Runs on the event loop and doesn't wait."""
+        """A call ended: keep a complete answer. Runs on the event loop and doesn't wait."""
         self._flights.pop(flight.plan.key, None)
         read = read_reply(reply.text, flight.asked.given.product_of, complete=True, limit=ORDER_MAX)
         for kind, n in read.repairs.items():
             self.repairs[kind] += n
-        row = replace(
-            flight.row,
-            outcome=reply.outcome,
-            input_tokens=reply.usage.input_tokens,
-            output_tokens=reply.usage.output_tokens,
-            cached_tokens=reply.usage.cached_tokens,
-            cost_usd=reply.usage.cost_usd,
-            estimated=reply.usage.estimated,
-            seconds=reply.seconds,
-            background=flight.left_behind,
-        )
-        self._later(self._settle(row, flight.plan.key))
         if reply.outcome == "complete" and read.valid and read.complete_order:
             self._cache.put(flight.plan.key, flight.stored(read, self._wall()))
+        self._later(self._released(flight, after_s=SETTLE_AFTER_S))
 
-    async def _settle(self, row: LedgerRow, key: str | None = None) -> None:
-        """Writes down what a call cost; with its key, other workers may ask the same question again after that."""
-        # Until then the pending row holds the worst case, whatever happens to us.
-        await asyncio.sleep(SETTLE_AFTER_S)
-        try:
-            await self._in_thread(self._ledger.settle, row.call_id, row)
-        except StoreUnavailable as error:
-            # The pending row stays, its worst case stays charged: spend is never under-counted.
-            log.error("ledger_not_settled", call_id=row.call_id, reason=str(error))
-        if self._single_flight is not None and key is not None:
-            await self._single_flight.release(key, row.call_id)
+    async def _released(self, flight: Flight, *, after_s: float = 0.0) -> None:
+        """Lets other workers ask the same question again."""
+        if self._single_flight is not None:
+            await asyncio.sleep(after_s)
+            await self._single_flight.release(flight.plan.key, flight.call.call_id)
 
     def _later(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -87,9 +87,9 @@ class TimedCalls(MeteredCalls):
     received_at: float | None = None
     sentence: str = ""
 
-    async def start(self, call: ModelCall, deadline: Deadline) -> ModelRun | FallbackReason:
+    async def start(self, call: ModelCall, deadline: Deadline, **watched: Any) -> ModelRun | FallbackReason:
         """As MeteredCalls; a watcher looks every millisecond."""
-        run = await super().start(call, deadline)
+        run = await super().start(call, deadline, **watched)
         if not isinstance(run, str):
             self.received_at, self.sentence = None, ""
             self._watcher = asyncio.create_task(self._watch(run))

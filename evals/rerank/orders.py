@@ -10,7 +10,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from app.domain.catalog import FloatArray
-from app.domain.model_calls import LedgerRow
 from app.domain.ranking import Strategy
 from app.flight import Flight
 from app.pipeline.fusion import fuse
@@ -38,19 +37,8 @@ class Answered:
 def answered(case: Case, reply: RecordedReply) -> Answered:
     """The reply through the service's own reading of it."""
     told = reply.as_reply()
-    row = LedgerRow(
-        call_id=case.call.call_id,
-        at=0.0,
-        day="",
-        request_id=case.call.request_id,
-        purpose="rerank",
-        placement=case.call.placement,
-        model=reply.model,
-        prompt_id=case.call.prompt_id,
-        prompt_hash=case.call.prompt_hash,
-        outcome=reply.outcome,
-    )
-    order = Flight(plan=case.plan, asked=case.asked, row=row).read(LIMIT, reply=told, late="timeout")
+    flight = Flight(plan=case.plan, asked=case.asked, call=case.call, model=reply.model)
+    order = flight.read(LIMIT, reply=told, late="timeout")
     column_of = dict(zip(case.asked.candidates, case.head, strict=True))
     repairs = read_reply(reply.text, case.asked.given.product_of, complete=True, limit=LIMIT).repairs
     columns = tuple(column_of[product_id] for product_id in order.order)

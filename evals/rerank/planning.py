@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from app.domain.deadline import Deadline
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import HISTORY_BUCKETS
+from app.metered import MeteredCalls
 from app.pipeline.gate_schema import INTENTS, Gate, GateLine
 from app.pipeline.prompt_input import CANDIDATES_MAX
 from app.pipeline.pseudonym import Kind, Pseudonyms
@@ -34,16 +35,12 @@ _PSEUDONYM_KEY = b"evaluation: the same prompts on every machine"
 def planning_stage(prompt: Prompt, model: str) -> RerankStage:
     """The service's own stage for this prompt and model, without cache, ledger and budget. Sends nothing."""
     return RerankStage(
-        client=_Named(model),
+        calls=MeteredCalls(_Named(model), _Unwritten(), None, lambda _call: 0.0, _never),
         prompt=prompt,
         gate=ALWAYS,
         cache=_Forgetful(),
-        ledger=_Unwritten(),
         fresh_s=0.0,
-        daily_budget_usd=None,
         pseudonyms=_AsRecorded({1: _PSEUDONYM_KEY}),
-        worst_case_usd=lambda _call: 0.0,
-        in_thread=_never,
     )
 
 

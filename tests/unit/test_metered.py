@@ -104,3 +104,30 @@ async def test_a_reservation_that_was_not_used_is_given_back() -> None:
     await calls.start(CALL, Deadline.after_ms(1000))
     await calls.close()
     assert [(row.outcome, row.cost_usd) for row in ledger.settled] == [("circuit_open", 0.0)]
+
+
+@pytest.mark.parametrize(("left_behind", "noted"), [(None, False), (lambda: True, True)])
+async def test_who_asked_is_told_and_says_whether_anybody_waited(left_behind: Any, noted: bool) -> None:
+    """The reply goes to the caller once; the ledger hears of a call that nobody waits for any more."""
+    ledger, heard = FakeLedger(), list[ModelReply]()
+    calls = metered(FakeClient(), ledger)
+    await calls.start(CALL, Deadline.after_ms(60_000), ended=heard.append, left_behind=left_behind)
+    assert heard == [REPLY]
+    assert calls.busy
+    await calls.close()
+    assert not calls.busy
+    assert [row.background for row in ledger.settled] == [noted]
+
+
+async def test_a_caller_that_fails_on_the_reply_is_charged_all_the_same() -> None:
+    """What was paid for is written down before anybody reads it."""
+    ledger = FakeLedger()
+
+    def broken(reply: ModelReply) -> None:
+        raise RuntimeError("unreadable")
+
+    calls = metered(FakeClient(), ledger)
+    with pytest.raises(RuntimeError):
+        await calls.start(CALL, Deadline.after_ms(60_000), ended=broken)
+    await calls.close()
+    assert [row.cost_usd for row in ledger.settled] == [0.25]
