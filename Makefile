@@ -50,11 +50,11 @@ endif
 endif
 
 test: $(MARK)  ## the test suite, a file at a time on each of two cores
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(MARK)  ## the test suite with the slow rest
 	@if command -v npm >/dev/null; then npm install --prefix tests/api/ai_sdk --no-package-lock --no-audit --no-fund --silent; fi
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m ''
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ''
 
 lint: $(MARK)
 	$(BIN)/ruff check .

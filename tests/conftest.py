@@ -18,6 +18,23 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 
+_MAKES_THE_DEMO = "tests/unit/test_service.py"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One file makes the trained demo shop, then come those that need none: nobody waits while it is made.
+
+    The suite runs a file at a time on two processes (`make test`, without xdist's own reordering), so the first file
+    trains on the one while the other works through files that don't ask for the shop.
+    """
+    needs = {item.location[0] for item in items if "demo_data_dir" in getattr(item, "fixturenames", ())}
+
+    def turn(item: pytest.Item) -> int:
+        file = item.location[0]
+        return 0 if file == _MAKES_THE_DEMO else 2 if file in needs else 1
+
+    items.sort(key=turn)  # stable: a file's tests stay together and in order
+
 
 def demo_settings(data_dir: Path, **changes: object) -> Settings:
     """Settings of `make demo`, independent of the environment and of any .env file."""

@@ -215,6 +215,7 @@ def test_data_that_shrank_is_kept_back(shop: InteractionLog, tmp_path: Path) -> 
     assert any("products" in reason for reason in train(few, SIGNALS, tmp_path, now=NOW, tune=False).kept_back)
 
 
+@pytest.mark.slow
 def test_a_given_current_model_is_the_one_compared_with(shop: InteractionLog, tmp_path: Path) -> None:
     """The caller's current model counts, also where the folder holds none; other product columns are matched by id."""
     train(until(shop, 50), SIGNALS, tmp_path / "a", now=NOW - 50 * DAY, tune=False)

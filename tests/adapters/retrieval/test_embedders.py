@@ -121,6 +121,7 @@ def test_a_damaged_export_is_made_again(tmp_path, model_dir, source, damage):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 def test_an_export_that_differs_is_thrown_away(tmp_path, source, monkeypatch):
     """Where the exported graph gives other vectors, nothing is put in place."""
     real = OnnxEmbedder.encode
