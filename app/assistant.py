@@ -20,6 +20,7 @@ from app.chat.shop import Shop
 from app.domain.chat import ChatPart, ChatTurn, Disclosure, Remembered, Said
 from app.domain.errors import StoreUnavailable
 from app.domain.interactions import Consent
+from app.observer import SILENCE, ChatTold, Observer
 from app.pipeline.intent import read_intent, without_links
 from app.pipeline.redaction import without_contacts
 from app.ports import ChatMemory
@@ -45,6 +46,7 @@ class ShoppingAssistant:
         model: ModelAnswer | None = None,
         hand_off: str | None = None,
         wall: Callable[[], float] = time.time,
+        observer: Observer = SILENCE,
     ) -> None:
         self._shop = shop
         self._memory = memory
@@ -52,6 +54,7 @@ class ShoppingAssistant:
         self._plain = plain
         self.model = model
         self._wall = wall
+        self._observer = observer
 
     @classmethod
     def over(
@@ -78,7 +81,7 @@ class ShoppingAssistant:
         contact = hand_off or None
         plain = PlainAnswer(shop, contact)
         worded = None if model is None else ModelAnswer(model, shop=shop, plain=plain, config=parts.reasons)
-        return cls(shop=shop, memory=memory, plain=plain, model=worded, hand_off=contact)
+        return cls(shop=shop, memory=memory, plain=plain, model=worded, hand_off=contact, observer=parts.observer)
 
     async def answer(self, turn: ChatTurn) -> AsyncIterator[ChatPart]:
         """The parts of the answer to one message, in the order to show them; begins with who is answering.
@@ -93,6 +96,7 @@ class ShoppingAssistant:
         if intent.unlimited:
             memory = replace(memory, budget_minor=None)
         talk = Conversation(replace(turn, text=text), intent, memory)
+        progress = Progress()
         try:
             fixed = self._plain.fixed(intent)
             model = None if fixed is not None else self.model
@@ -106,17 +110,18 @@ class ShoppingAssistant:
                 async for part in self._plain.answer(talk):
                     yield part
             else:
-                async for part in self._with_model(model, talk):
+                async for part in self._with_model(model, talk, progress):
                     yield part
         finally:
+            self._tell(talk, progress, begun_at)
             await self._keep(talk, begun_at)
 
-    async def _with_model(self, model: ModelAnswer, talk: Conversation) -> AsyncIterator[ChatPart]:
+    async def _with_model(self, model: ModelAnswer, talk: Conversation, progress: Progress) -> AsyncIterator[ChatPart]:
         """The model's answer; the rules' where it shows nothing, and the rules' sentence over cards without one."""
         if talk.intent.most_minor is not None:
             talk.memory = replace(talk.memory, budget_minor=talk.intent.most_minor)
         shopper = await self._shop.shopper(talk.turn.talker)
-        progress = Progress()
+        progress.consent, progress.asked_model = shopper.consent, True
         async for part in model.answer(talk, shopper, progress):
             yield part
         if not progress.empty:
@@ -126,6 +131,23 @@ class ShoppingAssistant:
         yield self._disclosed(False)
         async for part in self._plain.answer(talk):
             yield part
+
+    def _tell(self, talk: Conversation, progress: Progress, begun_at: float) -> None:
+        ended_at = self._wall()
+        self._observer.chat_ended(
+            ChatTold(
+                request_id=progress.request_id,
+                talker=talk.turn.talker,
+                consent=progress.consent,
+                ended_at=ended_at,
+                seconds=max(0.0, ended_at - begun_at),
+                with_model=progress.asked_model,
+                failure=progress.failure,
+                tools=tuple(progress.tools),
+                sentences=progress.sentences,
+                removed=dict(progress.removed),
+            )
+        )
 
     def _disclosed(self, model_in_use: bool) -> Disclosure:
         told = phrases.MODEL if model_in_use else phrases.NO_MODEL

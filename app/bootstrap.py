@@ -22,7 +22,7 @@ from app.adapters.index_source import open_index_source
 from app.adapters.llm import LiteLlmClient
 from app.adapters.personal_data import open_personal_data
 from app.adapters.reason_files import load_reasons
-from app.adapters.rule_files import check_references, load_rules
+from app.adapters.rule_files import load_rules, refuse_dangling
 from app.adapters.secret_file import installation_secret
 from app.adapters.shelf_keeper import ShelfKeeper
 from app.adapters.sql_store.event_writer import EventWriter
@@ -34,8 +34,7 @@ from app.adapters.trend_keeper import TrendKeeper
 from app.assistant import ShoppingAssistant
 from app.browse import Browsing
 from app.chat.model_answer import ChatModel
-from app.domain.catalog import Snapshot
-from app.domain.errors import ConfigurationError, EmbedderUnavailable, RulesError
+from app.domain.errors import ConfigurationError, EmbedderUnavailable
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.finder import Finder
@@ -44,6 +43,8 @@ from app.ingest.intake import EventIntake
 from app.jobs import leader_of, standing_jobs
 from app.leader import Leader
 from app.metered import MeteredCalls
+from app.observer import SILENCE, Observer
+from app.observing import Observing
 from app.pipeline.hidden_products import mostly_hidden
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import BUILT_IN, Rules
@@ -120,6 +121,7 @@ class Application:
     leader: Leader
     leases: SqlLeases | None  # None: this is the only worker
     privacy: PersonalData
+    observing: Observing
 
     @property
     def browsing(self) -> Browsing:
@@ -149,6 +151,7 @@ class Application:
     async def start(self) -> None:
         """Loads catalogue, model and indexes, and follows their changes."""
         await asyncio.to_thread(self.open)
+        self.observing.start()
         self.keeper.start()
         self.trends.start()
         self.leader.start()
@@ -177,9 +180,10 @@ class Application:
         self.parts.finder.close()
         for pool in self.pools:
             pool.shutdown(wait=True, cancel_futures=True)
-        self.slates.close()
         if self.model is not None:
             self.model.close()
+        self.observing.close()
+        self.slates.close()
         if self.leases is not None:
             self.leases.close()
         self.store.close()
@@ -210,19 +214,21 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         check=lambda snapshot: refuse_dangling(rules, snapshot),
     )
     slates = SlateWriter.start(store)
+    observing = Observing.open(settings)
     events = EventWriter.start(store, on_written=clock.refresh)  # under last-event the event is not in the future then
     intake = EventIntake(
         events,
         currency=settings.currency,
         clock=clock,
         known_products=lambda: keeper.served().shelf.snapshot.row_of,
+        observer=observing.told,
     )
     pools = (
         ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
         ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
     leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
-    model = open_model(settings, leases) if settings.llm_model else None
+    model = open_model(settings, leases, observing.told) if settings.llm_model else None
     parts = ServiceParts(
         store=store,
         finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
@@ -233,6 +239,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         requests=pools[0],
         currency=settings.currency,
         rerank=None if model is None else model.stage,
+        observer=observing.told,
     )
     trends = TrendKeeper(
         source=store,
@@ -265,6 +272,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         trends=trends,
         shelves=shelves,
         privacy=privacy,
+        observing=observing,
         leader=leader_of(standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge), leases),
         leases=leases,
         reporting=Reporting.open(settings, clock.now),
@@ -274,7 +282,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     )
 
 
-def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelParts:
+def open_model(settings: Settings, leases: SqlLeases | None = None, observer: Observer = SILENCE) -> ModelParts:
     """The model stage that the settings name, in step with other workers where there are leases. Sends nothing.
 
     Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
@@ -282,7 +290,7 @@ def open_model(settings: Settings, leases: SqlLeases | None = None) -> ModelPart
     client = open_client(settings)
     prompt = load_prompt(settings.prompts_dir, "rerank", "v1")
     gate = load_gate(settings.rules_dir)
-    ledger = SqlLedger.open(settings.sqlalchemy_url)
+    ledger = SqlLedger.open(settings.sqlalchemy_url, on_settled=observer.call_ended)
     cache = DiskOrderCache.open(
         settings.data_dir / "cache", fresh_s=settings.cache_fresh_s, stale_s=settings.cache_stale_s
     )
@@ -381,14 +389,3 @@ def consent_of(setting: str) -> Consent:
     if llm not in ("true", "false"):
         raise ValueError(f"{setting!r} is no consent; write none, session or full, a comma, and true or false")
     return Consent(personalization=_LEVEL.validate_python(level), llm_processing=llm == "true")
-
-
-def refuse_dangling(rules: Rules, snapshot: Snapshot) -> None:
-    """Raises RulesError when the rules name what the catalogue doesn't have; logs what is only a warning."""
-    problems = check_references(rules, snapshot)
-    for problem in problems:
-        if problem.severity == "warning":
-            log.warning("rules_reference", problem=problem.message)
-    errors = [problem.message for problem in problems if problem.severity == "error"]
-    if errors:
-        raise RulesError("\n".join(errors))

@@ -83,7 +83,9 @@ class Flight:
         if self.answer is not None:
             return self.answer
         self.left_behind = True
-        return ModelOrder("baseline", self.refusal if self.ready.is_set() else late, gate=self.plan.gate)
+        if self.ready.is_set():
+            return ModelOrder("baseline", self.refusal, gate=self.plan.gate)
+        return ModelOrder("baseline", late, gate=self.plan.gate, call_of=self.row.request_id)
 
     def read(self, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
         """What is certain of a reply that has ended, or of what was received until now.
@@ -102,6 +104,7 @@ class Flight:
             model=self.model,
             prompt_version=self.call.prompt_id,
             usage=None if reply is None else reply.usage,
+            call_of=self.row.request_id,
         )
         if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
             return common

@@ -18,6 +18,7 @@ from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Explanation, FallbackReason, Query, RankedItem, Slate
 from app.finder import Finder, Served, Stopwatch
 from app.flight import Flight, Plan
+from app.observer import NO_CONSENT, SILENCE, Observer, RequestTold
 from app.pipeline import explain
 from app.pipeline.facts import cited_ids
 from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
@@ -72,6 +73,7 @@ class Work:
     watch: Stopwatch
     known: ModelOrder | None = None  # a cached answer
     told: Told = Told()
+    consent: Consent = NO_CONSENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class ServiceParts:
     requests: Executor  # one thread per request in work
     currency: str
     rerank: RerankStage | None = None  # None: no model is configured
+    observer: Observer = SILENCE
     shelf_ranking: Callable[[Query], tuple[Ranking, Snapshot]] | None = None  # of a slate that a shelf served
 
 
@@ -187,6 +190,7 @@ class RecommendationService:
         """The slate, queued for writing; a cached answer that is stale or too short is asked for again behind it."""
         query, stage, known = work.query, self._parts.rerank, work.known
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
+        self._parts.observer.request_ended(RequestTold(slate, work.consent, work.profile.interactions))
         if stage is not None and isinstance(work.plan, Plan) and known is not None:
             too_short = query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))
             if known.strategy == "stale" or too_short:
@@ -237,7 +241,9 @@ class RecommendationService:
         plan: Plan | FallbackReason = "no_model"
         if stage is not None and ask:
             plan = stage.plan(query, profile, shopper.consent)
-        begun = functools.partial(Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch)
+        begun = functools.partial(
+            Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch, consent=shopper.consent
+        )
         known = None
         if stage is not None and isinstance(plan, Plan) and use_cache:
             known = stage.cached(plan)
@@ -337,6 +343,8 @@ class RecommendationService:
             latency_ms=watch.laps_ms(),
             profiling_used=work.profile.used,
             usage=order.usage,
+            call_of=order.call_of,
+            sentences=sum(item.product_id in order.prose for item in items) if work.query.reasons == "llm" else 0,
         )
 
     def _fate(self, recommendation_id: str, product_id: str) -> Explanation:

@@ -16,6 +16,7 @@ from app.domain.errors import UnknownProduct
 from app.domain.ranking import Query, Slate
 from app.domain.searching import SearchFacts
 from app.finder import Served, Stopwatch
+from app.observer import RequestTold
 from app.pipeline.bought_together import bought_together
 from app.pipeline.candidates import FloatScores, Retrieved
 from app.pipeline.facts import cited_ids
@@ -137,6 +138,7 @@ class ShelfService:
             profiling_used=ranked.profile.used,
         )
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
+        self._parts.observer.request_ended(RequestTold(slate))
         return Shelved(slate, ranked.search, ranked.scope)
 
     def _ranked(self, query: Query, watch: Stopwatch) -> _Ranked:

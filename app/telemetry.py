@@ -1,4 +1,7 @@
-"""Structured logs, request ids and Server-Timing. Logs hold no shopper and no product ids."""
+"""Structured logs, request ids and Server-Timing. Logs hold no shopper and no product ids.
+
+What is counted and traced of the work itself is told through app/observer.py.
+"""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import structlog
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from rapidfuzz import fuzz, process
@@ -35,6 +36,8 @@ from app.pipeline.rules_schema import (
     ScoringRules,
     ShopRules,
 )
+
+log = structlog.get_logger(__name__)
 
 MAX_FILE_BYTES = 256 * 1024
 _NEAR = 68.0  # rapidfuzz ratio; "minn" → "min" has 86, unrelated words seldom reach 65
@@ -108,6 +111,17 @@ def check_references(rules: Rules, snapshot: Snapshot) -> tuple[ReferenceProblem
         line = int(at.rpartition(":")[2])
         problems.append((line, ReferenceProblem(text, "warning" if elsewhere else "error")))
     return tuple(problem for _, problem in sorted(problems, key=lambda pair: pair[0]))
+
+
+def refuse_dangling(rules: Rules, snapshot: Snapshot) -> None:
+    """Raises RulesError when the rules name what the catalogue doesn't have; logs what is only a warning."""
+    problems = check_references(rules, snapshot)
+    for problem in problems:
+        if problem.severity == "warning":
+            log.warning("rules_reference", problem=problem.message)
+    errors = [problem.message for problem in problems if problem.severity == "error"]
+    if errors:
+        raise RulesError("\n".join(errors))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -20,9 +21,10 @@ from app.chat.transcript import Transcript
 from app.domain.chat import BrokenOff, Cards, ChatPart, Clarify, Comparison, Said, ToolAnswered, ToolAsked, ToolRefused
 from app.domain.deadline import Deadline
 from app.domain.errors import BadInput
-from app.domain.interactions import Shopper
+from app.domain.interactions import Consent, Shopper
 from app.domain.model_calls import Message, ModelCall, ModelReply, ToolCall
 from app.metered import MeteredCalls
+from app.observer import NO_CONSENT, ToolTold
 from app.pipeline.chat_proof import ChatProver
 from app.pipeline.evidence_draft import money
 from app.pipeline.prompt_input import field_text
@@ -66,6 +68,10 @@ class Progress:
     asked: bool = False  # a question was put
     refused_calls: int = 0
     failure: Failure = "none"
+    request_id: str = field(default_factory=lambda: uuid.uuid4().hex)  # of every model call of the answer
+    consent: Consent = NO_CONSENT
+    asked_model: bool = False
+    tools: list[ToolTold] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -103,9 +109,8 @@ class ModelAnswer:
         )
         messages = list(await self._opening(talk, shopper, transcript))
         answer = _Answer(self, talk, transcript, ToolBox(self._shop, self._plain, talk, transcript, shopper), progress)
-        request_id = uuid.uuid4().hex
         for round_ in range(1, ROUNDS_MAX + 1):
-            call = self._call(messages, request_id, with_tools=round_ < ROUNDS_MAX)
+            call = self._call(messages, progress.request_id, with_tools=round_ < ROUNDS_MAX)
             reply: ModelReply | None = None
             async for step in answer.listen(call, deadline):
                 if isinstance(step, ModelReply):
@@ -229,17 +234,20 @@ class _Answer:
         progress.refused_calls += max(0, len(asked) - CALLS_PER_ROUND)
         for named, call in zip(self.known_calls(asked), asked, strict=False):
             self._ids += 1
-            call_id = f"t{self._ids}"
+            call_id, begun_s = f"t{self._ids}", time.perf_counter()
             try:
                 result = await self._carried_out(call, call_id, deadline)
             except BadInput as error:
                 progress.refused_calls += 1
+                progress.tools.append(_tool_told(call, "refused", begun_s))
                 yield ToolRefused(call_id, _tool_name(call.name), str(error))
                 messages.append(Message("tool", str(error), tool_call_id=named.id))
                 continue
             except TimeoutError:
                 progress.failure = "late"
+                progress.tools.append(_tool_told(call, "late", begun_s))
                 return
+            progress.tools.append(_tool_told(call, "done", begun_s))
             useful += 1
             if result.output is not None:
                 yield ToolAsked(call_id, call.name, {})
@@ -287,3 +295,7 @@ def _json_object(text: str) -> str:
 def _tool_name(name: str) -> str:
     """The name of a tool for the stream; a model's own invention is not repeated."""
     return name if name in {tool.name for tool in tool_specs()} else "unknown"
+
+
+def _tool_told(call: ToolCall, outcome: Literal["done", "refused", "late"], begun_s: float) -> ToolTold:
+    return ToolTold(_tool_name(call.name), outcome, time.time(), time.perf_counter() - begun_s)

@@ -139,6 +139,8 @@ class Slate:
     latency_ms: Mapping[str, float] = field(default_factory=dict)
     profiling_used: bool = False
     usage: Usage | None = None  # of the model call, where it ended in time and this request waited for it
+    call_of: str | None = None  # the recommendation that the model call behind it was made for; None: no call
+    sentences: int = 0  # of the model, for these items; what was proved says reason_source
     propensity: float | None = None  # that the serving policy chose this slate; None: the policy is not random
 
 

@@ -14,6 +14,7 @@ import structlog
 from app.domain.intake import Outcome, Rejection, Taken
 from app.domain.interactions import Interaction
 from app.ingest.event_bodies import Arrival, ReadBody, read_body
+from app.observer import SILENCE, Observer
 from app.ports import Clock
 
 log = structlog.get_logger(__name__)
@@ -43,13 +44,16 @@ class EventIntake:
         clock: Clock,
         known_products: Callable[[], Container[str]],
         wall: Callable[[], float] = time.time,
+        observer: Observer = SILENCE,
     ) -> None:
         """Takes what it works with.
 
-        Args: clock: stamps events that carry no time; known_products: ids of the catalogue now; wall: the real time.
+        Args: clock: stamps events that carry no time; known_products: ids of the catalogue now; wall: the real time;
+              observer: is told what was written.
         """
         self._sink, self._currency, self._clock = sink, currency, clock
         self._known_products, self._wall = known_products, wall
+        self._observer = observer
         self._told_at = float("-inf")
         self.counts: Counter[str] = Counter()
 
@@ -79,6 +83,7 @@ class EventIntake:
         rejected.sort(key=lambda rejection: rejection.index)
         taken = Taken(outcomes.count("accepted"), outcomes.count("duplicate"), tuple(rejected))
         self._count(read.events, taken)
+        self._observer.events_taken([e for e, o in zip(read.events, outcomes, strict=False) if o == "accepted"])
         return taken
 
     def arrived_at(self) -> float:

@@ -35,6 +35,7 @@ class ModelOrder:
     model: str | None = None
     prompt_version: str | None = None
     usage: Usage | None = None  # of the call, where it ended in time
+    call_of: str | None = None  # the recommendation that the call was made for; None: cached, or no call
 
     def ranks(self, product_id: str) -> bool:
         """Whether the model had a say in this product's place."""

@@ -73,7 +73,7 @@ class SqlAttribution:
 
     def ledger(self) -> SqlLedger:
         """The ledger on the same connections: for reading only."""
-        return SqlLedger(self._engine, wall=time.time)
+        return SqlLedger(self._engine, wall=time.time, on_settled=lambda row: None)
 
     def close(self) -> None:
         """Closes the connection."""

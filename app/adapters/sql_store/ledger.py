@@ -58,25 +58,32 @@ class SqlLedger:
     Every method waits for the disk: call it from a thread. Raises of every method: StoreUnavailable.
     """
 
-    def __init__(self, engine: Engine, *, wall: Callable[[], float]) -> None:
-        self._engine, self._wall = engine, wall
+    def __init__(self, engine: Engine, *, wall: Callable[[], float], on_settled: Callable[[LedgerRow], None]) -> None:
+        self._engine, self._wall, self._on_settled = engine, wall, on_settled
         self._owner = f"{os.getpid()}.{secrets.token_hex(8)}"
         # SQLite has one writer; threads of this process queue here instead of polling for the file's lock.
         self._write_lock = threading.Lock()
         self._warned_of: str | None = None
 
     @classmethod
-    def open(cls, url: str, *, wall: Callable[[], float] = time.time) -> SqlLedger:
+    def open(
+        cls,
+        url: str,
+        *,
+        wall: Callable[[], float] = time.time,
+        on_settled: Callable[[LedgerRow], None] = lambda row: None,
+    ) -> SqlLedger:
         """The ledger in the database at this URL (sqlite:///path), its schema brought up to date.
 
         Calls that a dead process left pending become "lost"; what they could have cost stays charged.
 
+        Args:   on_settled: told each row once, as it was settled, after that is on the disk.
         Raises: ConfigurationError, StoreUnavailable: as SqlStore.open.
         """
         engine = open_engine(url)
         try:
             migrate(engine)
-            ledger = cls(engine, wall=wall)
+            ledger = cls(engine, wall=wall, on_settled=on_settled)
             ledger.sweep()
         except ShelfwiseError:
             engine.dispose()
@@ -123,6 +130,11 @@ class SqlLedger:
         A cost that is unknown or no cost (negative, not finite) stays charged with the worst case. A call that was
         taken for lost is corrected. One that was never reserved is written all the same: it was paid for.
         """
+        if self._settled(call_id, row):
+            self._on_settled(row)
+
+    def _settled(self, call_id: str, row: LedgerRow) -> bool:
+        """Writes the final row; False when there was one already."""
         known = row.cost_usd is not None and math.isfinite(row.cost_usd) and row.cost_usd >= 0
         final = _values(row, row.outcome, cost_usd=row.cost_usd if known else None)
         with self._write_lock, writing(self._engine) as connection:
@@ -132,13 +144,14 @@ class SqlLedger:
                 charge = _nano(row.cost_usd) if known and row.cost_usd is not None else 0
                 cursor.execute(_INSERT, (call_id, row.at, row.day, *final, charge, self._owner))
                 cursor.execute(_CHARGE, (row.day, charge, 0))
-                return
+                return True
             outcome, day, _, charged = found
             if outcome not in ("pending", "lost"):
-                return
+                return False
             charge = _nano(row.cost_usd) if known and row.cost_usd is not None else charged
             cursor.execute(_SETTLE, (*final, charge, call_id))
             cursor.execute(_CHARGE, (day, charge, -charged) if outcome == "pending" else (day, charge - charged, 0))
+        return True
 
     def spent_usd(self, day: str) -> tuple[float, float]:
         """See Ledger; what lost calls and calls of unknown cost are charged with counts as settled."""
