@@ -85,7 +85,7 @@ class Flight:
         self.left_behind = True
         if self.ready.is_set():
             return ModelOrder("baseline", self.refusal, gate=self.plan.gate)
-        return ModelOrder("baseline", late, gate=self.plan.gate, call_of=self.row.request_id)
+        return ModelOrder("baseline", late, gate=self.plan.gate, call_of=self.call.request_id)
 
     def read(self, limit: int, *, reply: ModelReply | None, late: FallbackReason) -> ModelOrder:
         """What is certain of a reply that has ended, or of what was received until now.
@@ -104,7 +104,7 @@ class Flight:
             model=self.model,
             prompt_version=self.call.prompt_id,
             usage=None if reply is None else reply.usage,
-            call_of=self.row.request_id,
+            call_of=self.call.request_id,
         )
         if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
             return common

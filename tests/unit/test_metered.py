@@ -113,9 +113,9 @@ async def test_who_asked_is_told_and_says_whether_anybody_waited(left_behind: An
     calls = metered(FakeClient(), ledger)
     await calls.start(CALL, Deadline.after_ms(60_000), ended=heard.append, left_behind=left_behind)
     assert heard == [REPLY]
-    assert calls.busy
+    busy = [calls.busy]
     await calls.close()
-    assert not calls.busy
+    assert [*busy, calls.busy] == [True, False]
     assert [row.background for row in ledger.settled] == [noted]
 
 
