@@ -16,7 +16,7 @@ from app.pipeline.prompt_input import PromptInput
 from app.pipeline.repair import RepairedReply, read_reply
 from app.ports import ModelRun
 
-_FALLBACK_OF: Mapping[str, FallbackReason] = {
+FALLBACK_OF: Mapping[str, FallbackReason] = {
     "timeout": "timeout",
     "rate_limited": "provider_error",
     "refused": "invalid_output",
@@ -52,6 +52,30 @@ class Asked:
     candidates: tuple[str, ...]  # product ids in baseline order
     percentiles: tuple[float, ...]  # user-match percentile of each candidate
     reasons: int  # sentences asked for
+
+
+def usable_text(reply: ModelReply) -> str:
+    """What may be read of a reply that has ended; "" where no part counts, however well it begins."""
+    return "" if reply.outcome in _UNUSABLE else reply.text
+
+
+def order_of(read: RepairedReply, asked: Asked, *, gate: GateLine, fallback: FallbackReason) -> ModelOrder:
+    """The order and the sentences that a repaired reply gives for what was asked: the one way for requests and evals.
+
+    Args:    fallback: why a part is missing, where one is.
+    Returns: strategy `llm` for a complete order, `partial` for a beginning, `baseline` where nothing can be used.
+    """
+    common = ModelOrder("baseline", fallback, candidates=asked.candidates, gate=gate)
+    if not read.valid:
+        return common
+    return replace(
+        common,
+        strategy="llm" if read.complete_order else "partial",
+        fallback=None if read.complete_order else fallback,
+        order=tuple(asked.given.product_of[alias] for alias in read.order),
+        prose=portable(read.why, asked.given),
+        profile_facts=tuple(asked.given.profile_of.values()),
+    )
 
 
 @dataclass(slots=True)
@@ -92,30 +116,18 @@ class Flight:
 
         Args: limit: items that the slate holds; late: why a part is missing while the reply has not ended.
         """
-        given = self.asked.given
-        text = reply.text if reply is not None else "" if self.run is None else self.run.text()
-        read = read_reply(text, given.product_of, complete=reply is not None, limit=limit)
-        fallback: FallbackReason = late if reply is None else _FALLBACK_OF[reply.outcome]
-        common = ModelOrder(
-            "baseline",
-            fallback,
-            candidates=self.asked.candidates,
-            gate=self.plan.gate,
+        if reply is None:
+            text, fallback = "" if self.run is None else self.run.text(), late
+        else:
+            text, fallback = usable_text(reply), FALLBACK_OF[reply.outcome]
+        read = read_reply(text, self.asked.given.product_of, complete=reply is not None, limit=limit)
+        order = order_of(read, self.asked, gate=self.plan.gate, fallback=fallback)
+        return replace(
+            order,
             model=self.model,
             prompt_version=self.call.prompt_id,
             usage=None if reply is None else reply.usage,
             call_of=self.call.request_id,
-        )
-        if not read.valid or (reply is not None and reply.outcome in _UNUSABLE):
-            return common
-        complete = read.complete_order
-        return replace(
-            common,
-            strategy="llm" if complete else "partial",
-            fallback=None if complete else fallback,
-            order=tuple(given.product_of[alias] for alias in read.order),
-            prose=portable(read.why, given),
-            profile_facts=tuple(given.profile_of.values()),
         )
 
     def stored(self, read: RepairedReply, stored_at: float) -> StoredOrder:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from app.domain.catalog import Product
+from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence, RankedItem
 from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
 from app.pipeline.model_order import ModelOrder
-from app.pipeline.proof import Proof, prove
+from app.pipeline.proof import Failure, Proof, prove
 from app.pipeline.proof_text import resolve_citations
 from app.pipeline.ranker import Ranking
 from app.pipeline.reasons import ItemEvidence, compile_reasons
+from app.pipeline.reasons_schema import ReasonConfig
 
 
 def slate_items(
@@ -74,22 +76,40 @@ def slate_items(
     return tuple(finished)
 
 
+def sentence_proof(
+    text: str,
+    product: Product,
+    evidence: Sequence[Evidence],
+    profile_facts: Sequence[ProfileFact],
+    *,
+    config: ReasonConfig,
+    currency: str,
+) -> Proof:
+    """The verdict on a model's sentence about an item: the one way to it, for slates and evaluations.
+
+    Args:    text: with its citations, those of the item's own facts by kind ("[rating]", see model_order.portable);
+             evidence: everything that is true of the item; profile_facts: what "[u1]" cites.
+    Returns: not `ok` as well where a citation stands for nothing, with the failure `wrong_citation`.
+    """
+    by_citation = {fact.id: fact for fact in profile_facts} | {fact.kind: fact for fact in evidence}
+    resolved = resolve_citations(text, by_citation)
+    if resolved.unknown:
+        return Proof(False, resolved.sentence, (), (Failure("wrong_citation", ", ".join(resolved.unknown)),))
+    return prove(
+        resolved.sentence,
+        item=product,
+        cited=resolved.evidence,
+        profile_facts=resolved.profile_facts,
+        config=config,
+        currency=currency,
+        citations=resolved.citations,
+    )
+
+
 def _proved(scene: Scene, order: ModelOrder, product: Product, evidence: tuple[Evidence, ...]) -> Proof | None:
     """The model's sentence about an item, if every word of it follows from what it cites; None otherwise."""
     text = order.prose.get(product.product_id)
     if text is None or scene.query.reasons != "llm":
         return None
-    by_citation = {fact.id: fact for fact in order.profile_facts} | {fact.kind: fact for fact in evidence}
-    resolved = resolve_citations(text, by_citation)
-    if resolved.unknown:
-        return None
-    proof = prove(
-        resolved.sentence,
-        item=product,
-        cited=resolved.evidence,
-        profile_facts=resolved.profile_facts,
-        config=scene.config,
-        currency=scene.currency,
-        citations=resolved.citations,
-    )
+    proof = sentence_proof(text, product, evidence, order.profile_facts, config=scene.config, currency=scene.currency)
     return proof if proof.ok else None

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from app.domain.catalog import FloatArray
 from app.domain.ranking import Strategy
-from app.flight import Flight
+from app.flight import FALLBACK_OF, order_of, usable_text
 from app.pipeline.fusion import fuse
 from app.pipeline.prompt_input import CANDIDATES_MAX
 from app.pipeline.repair import read_reply
@@ -37,12 +37,11 @@ class Answered:
 def answered(case: Case, reply: RecordedReply) -> Answered:
     """The reply through the service's own reading of it."""
     told = reply.as_reply()
-    flight = Flight(plan=case.plan, asked=case.asked, call=case.call, model=reply.model)
-    order = flight.read(LIMIT, reply=told, late="timeout")
+    read = read_reply(usable_text(told), case.asked.given.product_of, complete=True, limit=LIMIT)
+    order = order_of(read, case.asked, gate=case.plan.gate, fallback=FALLBACK_OF[told.outcome])
     column_of = dict(zip(case.asked.candidates, case.head, strict=True))
-    repairs = read_reply(reply.text, case.asked.given.product_of, complete=True, limit=LIMIT).repairs
     columns = tuple(column_of[product_id] for product_id in order.order)
-    return Answered(case, reply, order.strategy, columns, Counter(repairs))
+    return Answered(case, reply, order.strategy, columns, Counter(read.repairs))
 
 
 def slate(found: Answered, w: float, max_lift: int) -> tuple[int, ...]:
