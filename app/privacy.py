@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from app.domain.errors import StoreUnavailable
-from app.domain.privacy import ErasedKind, Erasure, Holdings, PendingPart, Receipt, Tombstone
+from app.domain.privacy import ErasedKind, Erasure, Holdings, PendingPart, Receipt
 
 log = structlog.get_logger(__name__)
 
@@ -28,14 +28,6 @@ class Records(Protocol):
 
     def erase(self, subject: str, kind: ErasedKind, *, baseline_version: str | None) -> Erasure:
         """Deletes every row and puts tombstones, in one transaction."""
-        ...
-
-    def tombstones(self) -> Sequence[Tombstone]:
-        """Who was erased, as pseudonyms, oldest first."""
-        ...
-
-    def replay(self, wanted: Sequence[Tombstone], *, baseline_version: str | None) -> Sequence[Erasure]:
-        """Erases again whom these tombstones name, in one transaction."""
         ...
 
     def clean_files(self, traces: Sequence[str] | None, *, any_size: bool = False) -> bool:
@@ -97,19 +89,14 @@ class PersonalData:
         Returns: what was deleted; the receipt of before where nothing was held any more.
         Raises:  StoreUnavailable: the database can't be written; nothing was erased, and it may be asked for again.
         """
-        return self._gone(self._records.erase(subject, kind, baseline_version=self._baseline_version()))
-
-    def tombstones(self) -> Sequence[Tombstone]:
-        """Who was erased, as pseudonyms, oldest first: to be kept apart from the backups. Raises StoreUnavailable."""
-        return self._records.tombstones()
-
-    def replay(self, wanted: Sequence[Tombstone]) -> Sequence[Receipt]:
-        """Erases again whom these tombstones name and a restored database still holds; a receipt for each.
-
-        Raises: StoreUnavailable: the database can't be written; nothing was erased, and it may be asked for again.
-        """
-        done = self._records.replay(wanted, baseline_version=self._baseline_version())
-        return [self._gone(one) for one in done]
+        done = self._records.erase(subject, kind, baseline_version=self._baseline_version())
+        rejects = self._forget_rejects(done.traces)
+        counts = dict(done.receipt.stores)
+        if rejects:
+            counts["rejects"] = counts.get("rejects", 0) + rejects
+        receipt = self._finished(replace(done, receipt=replace(done.receipt, stores=counts)), done.traces)
+        log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
+        return receipt
 
     def finish(self, *, any_size: bool = False) -> Sequence[Receipt]:
         """Tries again what is pending of earlier erasures; the receipts that still have something pending.
@@ -133,16 +120,6 @@ class PersonalData:
         if waiting := sorted({part for done in self._records.unfinished() for part in done.receipt.pending}):
             found["erasure pending"] = f"{', '.join(waiting)} of an erasure is not done; run `shelfwise erase --finish`"
         return found
-
-    def _gone(self, done: Erasure) -> Receipt:
-        """What follows on the rows: rejects, cached answers, bytes in files."""
-        rejects = self._forget_rejects(done.traces)
-        counts = dict(done.receipt.stores)
-        if rejects:
-            counts["rejects"] = counts.get("rejects", 0) + rejects
-        receipt = self._finished(replace(done, receipt=replace(done.receipt, stores=counts)), done.traces)
-        log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
-        return receipt
 
     def _finished(self, done: Erasure, traces: Sequence[str] | None, *, any_size: bool = False) -> Receipt:
         counts, pending = dict(done.receipt.stores), list(done.receipt.pending)

@@ -22,6 +22,10 @@ Group = Literal[
 ]
 
 
+Direction = Literal["higher", "lower"]
+"""Which way a value is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The verdict of one check on one scenario. `value` None: it could not be computed, which is not a zero."""
@@ -43,7 +47,18 @@ class Check:
 
     name: str  # "contract.unknown_alias"
     group: Group
-    better: Literal["higher", "lower"]  # which way `value` is good
+    better: Direction  # which way `value` is good
     of: Callable[[Sequence[Outcome]], Sequence[Finding]]
     must_be_zero: bool = False  # one failure is a verdict: rules
     explains: str = ""  # one line for reports
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteCheck:
+    """A figure of a whole run, which no scenario has alone: percentiles, inequality. Its findings have scenario ""."""
+
+    name: str
+    group: Group
+    better: Direction
+    of: Callable[[Sequence[Sequence[Outcome]]], Sequence[Finding]]  # the outcomes of each scenario, as for a Check
+    explains: str = ""

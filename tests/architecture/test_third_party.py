@@ -24,7 +24,7 @@ OWNERS = {
     "starlette": ["api/", "main.py", "telemetry.py"],
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
-    "typer": ["cli", "erase_command.py", "report_commands.py", "search_command.py"],
+    "typer": ["cli", "report_commands.py", "search_command.py"],
     "rich": ["cli", "progress_bar.py", "chat_console.py", "report_table.py", "report_commands.py", "search_command.py"],
     "litellm": ["adapters/llm"],
     "instructor": ["adapters/llm"],
