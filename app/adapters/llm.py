@@ -17,7 +17,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
 from app.adapters.llm_breaker import COOL_DOWN_S, Breaker, RetryBudget, retry_after_s
-from app.adapters.llm_library import CALL_LIMIT_S, Connection, rehearse
+from app.adapters.llm_library import CALL_LIMIT_S, CONNECT_TIMEOUT_S, Connection, rehearse
 from app.adapters.llm_stream import Ending, Received, Refusal, ending_of, failed, receive, reported_usage
 from app.adapters.llm_usage import price_from, usage_of, worst_case_tokens
 from app.domain.deadline import Deadline
@@ -27,6 +27,9 @@ from app.domain.model_calls import Message, ModelCall, ModelReply, Usage
 log = structlog.get_logger(__name__)
 
 MAX_JITTER_S = 0.1
+CONNECT_SHARE = 0.8
+"""Of the time left for an attempt, what connecting may take at most."""
+
 _CLEAN_UP_S = 1.0
 """How long an attempt that was cancelled may take to give its connection back before it is left alone."""
 
@@ -233,6 +236,8 @@ class LiteLlmClient:
 
     async def _attempt(self, received: Received, call: ModelCall, left_s: float) -> Ending:
         """One attempt within the time left. A task of its own: libraries swallow cancellations and raise anything."""
+        # Connecting gives up before it is cancelled: httpcore leaves the socket open where a TLS handshake is.
+        received.wire.connect_s = min(CONNECT_TIMEOUT_S, CONNECT_SHARE * max(0.0, left_s))
         task = asyncio.create_task(self._receive(received, call))
         over = asyncio.create_task(received.over.wait())
         try:

@@ -49,6 +49,7 @@ class WireFacts:
     body: bytearray = field(default_factory=bytearray)  # decoded, at most MAX_BYTES
     streams: list[httpx.AsyncByteStream] = field(default_factory=list)
     on_bytes: Callable[[], None] | None = None  # called after each piece of the body
+    connect_s: float | None = None  # how long connecting may take; None: as long as the client's own limit says
     enough: Callable[[], bool] | None = None  # whether all that matters was passed on before the last event
     drained: asyncio.Event = field(default_factory=asyncio.Event)  # the body is read to its end, the connection is free
 
@@ -98,6 +99,8 @@ class CappedTransport(httpx.AsyncBaseTransport):
         facts = CURRENT.get() or WireFacts()
         request.headers["accept-encoding"] = "identity"  # nothing to inflate; those who don't listen are decoded below
         facts.requests += 1
+        if facts.connect_s is not None:
+            request.extensions["timeout"] = {**request.extensions.get("timeout", {}), "connect": facts.connect_s}
         response = await self._inner.handle_async_request(request)
         facts.status = response.status_code
         facts.headers = response.headers
