@@ -58,7 +58,7 @@ def alarmed(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
 
 def _limited(name: str, headers: Mapping[str, str], least_s: float, most_s: float | None = None) -> Case:
     also = cools_down(least_s, most_s)
-    return Case(1, name, status(429, headers), outcome="rate_limited", also=also)  # type: ignore[arg-type]
+    return Case(1, name, status(429, headers), outcome="rate_limited", also=also)
 
 
 def _date(seconds: float) -> str:
@@ -75,11 +75,11 @@ RATE = (
     _limited("429 Retry-After negative", {"retry-after": "-5"}, 10),
     _limited("429 Retry-After NaN", {"retry-after": "nan"}, 10),
     _limited("429 Retry-After a day", {"retry-after": "86400"}, 120),
-    Case(2, "429 without Retry-After", status(429), outcome="rate_limited", credit=True, also=cools_down(10)),  # type: ignore[arg-type]
+    Case(2, "429 without Retry-After", status(429), outcome="rate_limited", credit=True, also=cools_down(10)),
 )
 
 SERVER_ERRORS = (
-    *(Case(3, f"{code} without credit", status(code)) for code in (500, 502, 503, 504, 529)),
+    *(Case(3, f"{code} without credit", status(code), slow=code in (502, 504)) for code in (500, 502, 503, 504, 529)),
     Case(
         3,
         "503 once, with credit",
@@ -96,7 +96,9 @@ SERVER_ERRORS = (
 )
 
 CONFIGURATION = tuple(
-    Case(4, name, status(code, body=body), outcome="unauthorized", credit=True, also=alarmed)
+    Case(
+        4, name, status(code, body=body), outcome="unauthorized", credit=True, also=alarmed, slow=name in ("403", "413")
+    )
     for name, code, body in (
         ("400", 400, b"{}"),
         ("401", 401, b"{}"),
@@ -112,7 +114,7 @@ _NOT_IN = {**_LATE, "outcome": "provider_error"}  # connecting gives up before t
 
 
 async def _stalled_handshake(reader: object, _: object) -> None:
-    await reader.read()  # type: ignore[attr-defined]  # takes the hello and says nothing
+    await reader.read()  # takes the hello and says nothing
 
 
 def _tls_stall(_: Bench) -> object:
@@ -133,7 +135,7 @@ def crowded(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
     service = bench.service
     bench.provider.fault = faults.silence
     service.provider(bench.provider.url, max_concurrency=2, call_limit_s=CALL_S)
-    told = [service.ask(service.shopper(), deadline_ms=1).meta["fallbackReason"] for _ in range(2)]
+    told = [service.ask(service.shopper(), deadline_ms=60).meta["fallbackReason"] for _ in range(2)]
     assert told == ["timeout", "timeout"], told
     last = service.ask(service.shopper(), deadline_ms=1000)
     assert last.meta["fallbackReason"] == "overloaded", last.meta
@@ -151,17 +153,17 @@ def asked_again(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
 
 CONNECTION = (
     Case(5, "DNS failure", None, address=lambda _: resolver(0.0), requests=None),
-    Case(5, "DNS delay", None, address=lambda _: resolver(0.6), requests=None, **_LATE),  # type: ignore[arg-type]
+    Case(5, "DNS delay", None, address=lambda _: resolver(0.6), requests=None, **_NOT_IN),
     Case(5, "refused", None, address=lambda _: closed_port(), requests=None),
-    Case(5, "black hole", None, address=lambda _: black_hole(), requests=None, **_NOT_IN),  # type: ignore[arg-type]
+    Case(5, "black hole", None, address=lambda _: black_hole(), requests=None, **_NOT_IN),
     Case(5, "TLS expired", good, address=lambda b: certified(b, expired=True), requests=None),
     Case(5, "TLS wrong host", good, address=lambda b: certified(b, host="other.test"), requests=None),
-    Case(5, "TLS stall", None, address=_tls_stall, requests=None, **_NOT_IN),  # type: ignore[arg-type]
+    Case(5, "TLS stall", None, address=_tls_stall, requests=None, **_NOT_IN),
     Case(
         5,
         "TLS as it should be",
         good,
-        address=lambda b: certified(b),
+        address=certified,
         requests=None,
         strategy="llm",
         fallback=None,
@@ -187,15 +189,15 @@ _CUT = {"strategy": "partial", "fallback": "provider_error", "outcome": "cut"}
 _GOOD = {"strategy": "llm", "fallback": None, "outcome": "complete", "cached": True}
 
 SLOW = (
-    Case(6, "no headers", faults.silence, **_LATE),  # type: ignore[arg-type]
-    Case(6, "no headers, call of 3 s", faults.silence, **{**_LATE, "call_limit_s": 2.5}),  # type: ignore[arg-type]
-    Case(6, "stall mid-body", faults.stall, call_limit_s=0.8, **_MIDWAY),  # type: ignore[arg-type]
-    Case(6, "drip", faults.drip(), **_LATE),  # type: ignore[arg-type]
-    Case(6, "slow close", faults.slow_close, **_GOOD),  # type: ignore[arg-type]
+    Case(6, "no headers", faults.silence, **_LATE),
+    Case(6, "no headers, call of 3 s", faults.silence, **{**_LATE, "call_limit_s": 2.5}, slow=True),
+    Case(6, "stall mid-body", faults.stall, call_limit_s=0.8, **_MIDWAY),
+    Case(6, "drip", faults.drip(), **_LATE),
+    Case(6, "slow close", faults.slow_close, **_GOOD),
 )
 
 STREAM = (
-    Case(7, "cut mid-chunk", sends(head_of, b'data: {"id":"x","choices":[{"del'), **_CUT),  # type: ignore[arg-type]
+    Case(7, "cut mid-chunk", sends(head_of, b'data: {"id":"x","choices":[{"del'), **_CUT),
     Case(
         7,
         "no terminator",
@@ -204,13 +206,13 @@ STREAM = (
         fallback=None,
         outcome="cut",
     ),
-    Case(7, "error event after 200", sends(head_of, events({"error": {"message": "x"}}, done=False)), **_CUT),  # type: ignore[arg-type]
-    Case(7, "split UTF-8", faults.byte_by_byte, **_GOOD),  # type: ignore[arg-type]
-    Case(7, "endless keep-alives", faults.keep_alives, **_LATE),  # type: ignore[arg-type]
-    Case(7, "reset midway", faults.reset_midway, **_CUT),  # type: ignore[arg-type]
-    Case(7, "half-closed", faults.half_close, **_CUT),  # type: ignore[arg-type]
-    Case(7, "chunk of no size", faults.bad_chunk, **_CUT),  # type: ignore[arg-type]
-    Case(7, "shorter than promised", faults.short_body, **_CUT),  # type: ignore[arg-type]
+    Case(7, "error event after 200", sends(head_of, events({"error": {"message": "x"}}, done=False)), **_CUT),
+    Case(7, "split UTF-8", faults.byte_by_byte, **_GOOD),
+    Case(7, "endless keep-alives", faults.keep_alives, **_LATE),
+    Case(7, "reset midway", faults.reset_midway, **_CUT),
+    Case(7, "half-closed", faults.half_close, **_CUT),
+    Case(7, "chunk of no size", faults.bad_chunk, **_CUT),
+    Case(7, "shorter than promised", faults.short_body, **_CUT),
 )
 
 _REJECTED = {"fallback": "invalid_output", "outcome": "malformed"}
@@ -219,7 +221,7 @@ _HTML = b"<!doctype html><title>Gateway</title><h1>It works!</h1>"
 
 
 def _stream(prompt: object) -> bytes:
-    return whole(right(prompt))  # type: ignore[arg-type]
+    return whole(right(prompt))
 
 
 def wandering(bench: Bench) -> object:
@@ -238,19 +240,19 @@ def wandering(bench: Bench) -> object:
 
 
 BODY = (
-    Case(8, "HTML with 200", sends(_HTML, headers={"content-type": "text/html"}), **_REJECTED),  # type: ignore[arg-type]
-    Case(8, "wrong content type", sends(_stream, headers={"content-type": "text/plain"}), **_REJECTED),  # type: ignore[arg-type]
+    Case(8, "HTML with 200", sends(_HTML, headers={"content-type": "text/html"}), **_REJECTED),
+    Case(8, "wrong content type", sends(_stream, headers={"content-type": "text/plain"}), **_REJECTED),
     Case(
         8,
         "wrong charset",
         sends(_stream, headers={"content-type": "text/event-stream; charset=utf-16"}),
-        **_REJECTED,  # type: ignore[arg-type]
+        **_REJECTED,
     ),
-    Case(8, "encoding nobody asked for", sends(_stream, headers={"content-encoding": "br"}), **_REJECTED),  # type: ignore[arg-type]
-    Case(8, "BOM", says(lambda p: "\ufeff" + right(p)), **_GOOD),  # type: ignore[arg-type]
-    Case(8, "empty", sends(b""), **_EMPTY),  # type: ignore[arg-type]
-    Case(8, "204", status(204, {"content-type": EVENTS}, b""), **_EMPTY),  # type: ignore[arg-type]
-    Case(8, "redirect to another host", None, address=wandering, **_REJECTED),  # type: ignore[arg-type]
+    Case(8, "encoding nobody asked for", sends(_stream, headers={"content-encoding": "br"}), **_REJECTED),
+    Case(8, "BOM", says(lambda p: "\ufeff" + right(p)), **_GOOD),
+    Case(8, "empty", sends(b""), **_EMPTY),
+    Case(8, "204", status(204, {"content-type": EVENTS}, b""), **_EMPTY),
+    Case(8, "redirect to another host", None, address=wandering, **_REJECTED),
 )
 
 _TOO_LARGE = {"fallback": "invalid_output", "outcome": "too_large", "memory": True}
@@ -258,25 +260,26 @@ _SPACE = events(chunk(" " * 4000), done=False)
 _TEN_MB = 10_000_000
 
 LARGE = (
-    Case(9, "10 MB", sends(*[events(chunk("x" * 100_000), done=False)] * 100), **_TOO_LARGE),  # type: ignore[arg-type]
-    Case(9, "10 MB error page", status(500, body=b"x" * _TEN_MB), **_TOO_LARGE),  # type: ignore[arg-type]
+    Case(9, "10 MB", sends(*[events(chunk("x" * 100_000), done=False)] * 100), **_TOO_LARGE),
+    Case(9, "10 MB error page", status(500, body=b"x" * _TEN_MB), **_TOO_LARGE),
     Case(
         9,
         "gzip bomb",
         sends(faults.bomb(64, events(chunk("x"), done=False)), headers={"content-encoding": "gzip"}),
-        **_TOO_LARGE,  # type: ignore[arg-type]
+        **_TOO_LARGE,
     ),
-    Case(9, "endless white space", faults.endless(_SPACE), **_TOO_LARGE),  # type: ignore[arg-type]
+    Case(9, "endless white space", faults.endless(_SPACE), **_TOO_LARGE),
     Case(
         9,
         "repeated tokens",
         faults.endless(events(chunk('"A",' * 200), done=False), events(chunk('{"order":['), done=False)),
-        **_TOO_LARGE,  # type: ignore[arg-type]
+        outcome="cut",  # litellm counts equal pieces and gives up at a hundred of them
+        memory=True,
     ),
     Case(
         9,
         "nesting of 100,000",
-        says(lambda _: '{"order":' + "[" * 100_000),
+        says(lambda _: '{"order":' + "[" * 100_000, piece=100_100),
         fallback="invalid_output",
         outcome="complete",
         memory=True,
@@ -284,28 +287,28 @@ LARGE = (
     Case(
         9,
         "integer of 5,000 digits",
-        says(lambda p: '{"n":' + "7" * 5000 + "," + right(p)[1:]),
-        **_GOOD,  # type: ignore[arg-type]
+        says(lambda p: '{"n":' + "7" * 5000 + "," + right(p)[1:], piece=5100),
+        **_GOOD,
     ),
 )
 
 
 def _two_choices(prompt: object) -> bytes:
-    order = order_of(prompt)  # type: ignore[arg-type]
+    order = order_of(prompt)
     first, second = chunk(reply(order)), chunk(reply(order[::-1]))
     both = {**first, "choices": [*first["choices"], {**second["choices"][0], "index": 1}]}
     return events(both, chunk(None, "stop"), usage())
 
 
 ODD = (
-    Case(10, "no choices", sends(events({**chunk("x"), "choices": []}, usage())), **_EMPTY),  # type: ignore[arg-type]
-    Case(10, "extra choices", sends(_two_choices), **_GOOD),  # type: ignore[arg-type]
-    Case(10, "null content", sends(events(chunk(None), chunk(None, "stop"), usage())), **_EMPTY),  # type: ignore[arg-type]
+    Case(10, "no choices", sends(events({**chunk("x"), "choices": []}, usage())), **_EMPTY),
+    Case(10, "extra choices", sends(_two_choices), **_GOOD),
+    Case(10, "null content", sends(events(chunk(None), chunk(None, "stop"), usage())), **_EMPTY),
     Case(
         10,
         "another model's name",
         sends(lambda p: whole(right(p)).replace(MODEL_NAME.encode(), b"evil-7b")),
-        **_REJECTED,  # type: ignore[arg-type]
+        **_REJECTED,
     ),
 )
 

@@ -54,9 +54,7 @@ class Authority:
         made = (
             _builder(subject, self.name, key.public_key(), now - 3 * _DAY, ends)
             .add_extension(x509.SubjectAlternativeName([said]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
         )
         file = self.folder / f"{host}-{'expired' if expired else 'valid'}.pem"

@@ -22,7 +22,7 @@ import pytest
 import uvicorn
 
 from app.adapters.llm import LiteLlmClient
-from app.adapters.llm_library import import_litellm
+from app.adapters.llm_library import import_litellm, rehearse
 from app.bootstrap import Application, build
 from app.domain.deadline import Deadline
 from app.domain.model_calls import ModelCall, ModelReply
@@ -117,7 +117,7 @@ class FaultedService:
     ) -> None:
         """A fresh client for this provider.
 
-        Args: call_limit_s: when a call ends, whatever drips in; credit: as after ten calls, so that a retry is paid for.
+        Args: call_limit_s: when a call ends, whatever drips in; credit: as after ten calls, which pay for a retry.
         """
         opened = LiteLlmClient.open(
             MODEL,
@@ -138,7 +138,7 @@ class FaultedService:
 
     def earn_retry(self) -> None:
         """What ten calls pay in: the budget of retries has no other way in."""
-        guard = self.client.now._guard  # noqa: SLF001
+        guard = self.client.now._guard
         for _ in range(10):
             guard.budget.note_call()
 
@@ -218,6 +218,9 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.bootstrap.open_client", lambda _settings: client)
         application = build(settings)
+    hasty = pytest.MonkeyPatch()
+    hasty.setattr("app.adapters.llm.rehearse", _once(rehearse))  # each case has a client, the library only one start
+    hasty.setattr("app.rerank.SETTLE_AFTER_S", 0.0)
     loop = LoopThread("service")
     config = server_config(create_app(lambda: application), settings, host="127.0.0.1", port=0)
     server = uvicorn.Server(config)
@@ -226,14 +229,25 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
         wait_until(lambda: server.started or serving.done(), "start of the service", 60)
         port = server.servers[0].sockets[0].getsockname()[1]
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
-            yield FaultedService(
-                application, loop, port, client, clock, http, _shoppers(data_dir), _products(data_dir)
-            )
+            yield FaultedService(application, loop, port, client, clock, http, _shoppers(data_dir), _products(data_dir))
     finally:
         server.should_exit = True
         with contextlib.suppress(TimeoutError):
             serving.result(20)
         loop.stop()
+        hasty.undo()
+
+
+def _once(work: Callable[..., None]) -> Callable[..., None]:
+    """The same the first time, nothing after that."""
+    done: list[bool] = []
+
+    def first(*args: Any) -> None:
+        if not done:
+            work(*args)
+            done.append(True)
+
+    return first
 
 
 def _shoppers(data_dir: Path) -> Iterator[Mapping[str, str]]:

@@ -38,9 +38,11 @@ def events(*chunks: Mapping[str, Any], done: bool = True) -> bytes:
     return (body + ("data: [DONE]\n\n" if done else "")).encode("utf-8", "surrogatepass")
 
 
-def whole(text: str, *, finish: str = "stop", told: Mapping[str, Any] | None = None, **delta: Any) -> bytes:
-    """A complete stream of one text in pieces of 40 characters."""
-    pieces = [chunk(text[at : at + 40]) for at in range(0, len(text), 40)]
+def whole(
+    text: str, *, finish: str = "stop", told: Mapping[str, Any] | None = None, piece: int = 40, **delta: Any
+) -> bytes:
+    """A complete stream of one text in pieces of so many characters."""
+    pieces = [chunk(text[at : at + piece]) for at in range(0, len(text), piece)]
     return events(*pieces, chunk(None, finish, **delta), usage() if told is None else told)
 
 
