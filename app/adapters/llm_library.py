@@ -7,6 +7,7 @@ header look-ups on the network, logging of prompts and replies, printing.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
@@ -48,7 +49,7 @@ class Connection:
         self._handler = handler
         self._model = model
         self._where = where
-        self._formats: dict[str, Mapping[str, object]] = {}
+        self._formats: dict[tuple[str, str], Mapping[str, object]] = {}
 
     @classmethod
     def open(
@@ -130,9 +131,11 @@ class Connection:
             self._litellm.in_memory_llm_clients_cache.flush_cache()
 
     async def _format(self, name: str, schema: Mapping[str, object]) -> Mapping[str, object]:
-        if name not in self._formats:
-            self._formats[name] = await strict_format(name, schema)
-        return self._formats[name]
+        # By content too: two prompts under one name may ask for different forms.
+        key = (name, json.dumps(schema))
+        if key not in self._formats:
+            self._formats[key] = await strict_format(name, schema)
+        return self._formats[key]
 
 
 def _message(message: Message) -> dict[str, Any]:

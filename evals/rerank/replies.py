@@ -46,6 +46,7 @@ class RecordedReply(BaseModel):
     estimated: bool = False
     seconds: float = Field(ge=0)
     seconds_to_first: float | None = Field(default=None, ge=0)
+    seconds_to_order: float | None = Field(default=None, ge=0)  # until the order was complete, where it was watched
 
     @property
     def simulated(self) -> bool:
@@ -63,7 +64,9 @@ def names_simulated(model: str) -> bool:
     return model.rsplit("/", 1)[-1].lower().startswith(MODEL_PREFIX)
 
 
-def recorded(call: ModelCall, asked_model: str, reply: ModelReply, at: datetime) -> RecordedReply:
+def recorded(
+    call: ModelCall, asked_model: str, reply: ModelReply, at: datetime, seconds_to_order: float | None = None
+) -> RecordedReply:
     """The row of a reply that has just ended."""
     simulated = names_simulated(asked_model) or names_simulated(reply.model)
     return RecordedReply(
@@ -83,6 +86,7 @@ def recorded(call: ModelCall, asked_model: str, reply: ModelReply, at: datetime)
         estimated=reply.usage.estimated,
         seconds=reply.seconds,
         seconds_to_first=reply.seconds_to_first,
+        seconds_to_order=seconds_to_order,
     )
 
 

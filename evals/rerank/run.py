@@ -201,7 +201,9 @@ async def _ask(
 
     try:
         await client.warm({"rerank": prompt.schema or {}})
-        return await asking.ask_all(client, calls, book, max_usd=wish.max_usd, concurrency=wish.concurrency, say=told)
+        return await asking.ask_all(
+            client, calls, book, max_usd=wish.max_usd, pace=asking.Pace(wish.concurrency), say=told
+        )
     finally:
         await client.close()
 

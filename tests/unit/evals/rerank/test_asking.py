@@ -9,8 +9,8 @@ import pytest
 from app.domain.deadline import Deadline
 from app.domain.errors import ConfigurationError
 from app.domain.model_calls import CallOutcome, ModelCall, ModelReply, Usage
-from evals.rerank.asking import ask_all
-from evals.rerank.replies import ReplyBook
+from evals.rerank.asking import Asked, Pace, ask_all
+from evals.rerank.replies import RecordedReply, ReplyBook
 from tests.unit.evals.rerank.synthetic import AT, MODEL, a_call
 
 PRICE = 0.01
@@ -22,6 +22,7 @@ class _Run:
         return ""
 
     async def wait(self, timeout_s: float) -> ModelReply | None:
+        await asyncio.sleep(0)
         return None
 
 
@@ -63,7 +64,7 @@ CALLS = [a_call(f"request {i}") for i in range(30)]
 
 
 async def ask(provider: Provider, book: ReplyBook, max_usd: float = 10.0, concurrency: int = 4):
-    return await ask_all(provider, CALLS, book, max_usd=max_usd, concurrency=concurrency, now=lambda: AT)
+    return await ask_all(provider, CALLS, book, max_usd=max_usd, pace=Pace(concurrency), now=lambda: AT)
 
 
 async def test_a_second_run_asks_for_what_the_first_left_open_only() -> None:
@@ -136,7 +137,7 @@ async def test_a_provider_that_refuses_everything_is_left_alone_after_a_while() 
     times = iter(range(0, 10_000, 25))
     provider = Down()
     came = await ask_all(
-        provider, CALLS, ReplyBook(), max_usd=1.0, concurrency=1, clock=lambda: float(next(times)), now=lambda: AT
+        provider, CALLS, ReplyBook(), max_usd=1.0, pace=Pace(1), clock=lambda: float(next(times)), now=lambda: AT
     )
     assert provider.asked == []
     assert "no answer" in came.stopped
@@ -147,5 +148,78 @@ async def test_the_same_question_is_asked_once() -> None:
     """Two shoppers of whom the same is known have one prompt, and one call."""
     provider = Provider()
     twice = [a_call("the same"), a_call("the same"), a_call("another")]
-    came = await ask_all(provider, twice, ReplyBook(), max_usd=1.0, concurrency=3, now=lambda: AT)
+    came = await ask_all(provider, twice, ReplyBook(), max_usd=1.0, pace=Pace(3), now=lambda: AT)
     assert len(provider.asked) == came.made == 2
+
+
+class Recorder:
+    """Notes what a watcher is told; an order is complete once the text holds a bracket."""
+
+    def __init__(self) -> None:
+        self.landed_at: list[float] = []
+        self.looked: list[str] = []
+
+    def ordered(self, call: ModelCall, text: str) -> bool:
+        self.looked.append(text)
+        return "]" in text
+
+    def landed(self, reply: RecordedReply, asked: Asked) -> None:
+        self.landed_at.append(asked.spent_usd)
+
+
+async def test_a_call_the_provider_had_no_time_for_is_asked_anew() -> None:
+    """A 429 costs a place in the queue and nothing else; what is refused again and again is counted."""
+    book = ReplyBook()
+    came = await ask_all(
+        Provider("rate_limited", "rate_limited", "complete"),
+        CALLS,
+        book,
+        max_usd=10.0,
+        pace=Pace(3, again=2),
+        now=lambda: AT,
+    )
+    assert len(book) == len(CALLS) == came.answered
+    assert came.made == len(CALLS) + 2
+    assert came.failed == {}
+    never = await ask_all(
+        Provider("rate_limited"), CALLS[:3], ReplyBook(), max_usd=10.0, pace=Pace(2, again=2), now=lambda: AT
+    )
+    assert never.failed == {"rate_limited": 3}
+    assert never.made == 9
+    assert never.unasked == 0
+
+
+async def test_calls_begin_no_faster_than_the_rate() -> None:
+    """At 120 a minute half a second lies between two beginnings, however many may run at a time."""
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    await ask_all(
+        Provider(),
+        CALLS[:5],
+        ReplyBook(),
+        max_usd=10.0,
+        pace=Pace(5, per_minute=120),
+        clock=lambda: 0.0,
+        sleep=sleep,
+        now=lambda: AT,
+    )
+    assert slept == [0.5, 1.0, 1.5, 2.0]
+
+
+async def test_a_watcher_learns_when_the_order_was_complete_and_what_was_spent() -> None:
+    """The time is kept with the reply; where the stream told nothing earlier, it is the reply's own."""
+
+    class Ordering(Provider):
+        def start(self, call: ModelCall, deadline: Deadline, on_end: Callable[[ModelReply], None]) -> _Run:
+            asyncio.get_running_loop().call_soon(
+                on_end, ModelReply("complete", '{"order":["A"]', Usage(10, 5, cost_usd=PRICE), "gpt-4o-mini", 0.25)
+            )
+            return _Run()
+
+    watcher, book = Recorder(), ReplyBook()
+    await ask_all(Ordering(), CALLS[:2], book, max_usd=1.0, pace=Pace(1), watcher=watcher, now=lambda: AT)
+    assert [reply.seconds_to_order for reply in book.replies] == [0.25, 0.25]
+    assert watcher.landed_at == pytest.approx([PRICE, 2 * PRICE])
