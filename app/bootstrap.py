@@ -214,7 +214,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         check=lambda snapshot: refuse_dangling(rules, snapshot),
     )
     slates = SlateWriter.start(store)
-    observing = Observing.open(settings)
+    observing = Observing.open(settings, open_pseudonyms(settings), slates.get)
     events = EventWriter.start(store, on_written=clock.refresh)  # under last-event the event is not in the future then
     intake = EventIntake(
         events,
@@ -254,7 +254,9 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         search_personalized=settings.search_personalized,
     )
     parts = replace(parts, shelf_ranking=shelves.ranking)
-    privacy = open_personal_data(settings.data_dir, store, None if model is None else model.cache, keeper)
+    privacy = open_personal_data(
+        settings.data_dir, store, None if model is None else model.cache, keeper, observing.forget_traces
+    )
     return Application(
         settings=settings,
         store=store,

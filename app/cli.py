@@ -254,6 +254,7 @@ def erase(
     """Erase a shopper everywhere and print the receipt. Exit code 1 when something is pending."""
     from app.adapters.personal_data import open_personal_data
     from app.bootstrap import open_store
+    from app.observing import trace_eraser
 
     if (user is None) != finish:
         raise typer.BadParameter("give one shopper's id, or --finish", param_hint="USER")
@@ -264,7 +265,7 @@ def erase(
     settings = read_settings()
     store = open_store(settings)
     try:
-        privacy = open_personal_data(settings.data_dir, store)
+        privacy = open_personal_data(settings.data_dir, store, forget_traces=trace_eraser(settings))
         if user is None:
             receipts = list(privacy.finish(any_size=True))
         else:
@@ -284,7 +285,7 @@ def erase(
         if receipt.pending:
             out.print(
                 f"Pending: {', '.join(receipt.pending)}; run `shelfwise erase --finish` when nothing else reads the "
-                "database.",
+                "database, and for traces a minute later.",
                 style="yellow",
                 markup=False,
                 highlight=False,

@@ -19,6 +19,10 @@ RETRAIN_WITHIN_S = 86_400.0
 """How long a model that learned from an erased shopper may serve before `readyz` and `doctor` say so."""
 
 
+TRACES_WITHIN_S = 3_600.0
+"""The same for traces that were sent elsewhere: an attempt every ten minutes, and Langfuse's own delay."""
+
+
 class Records(Protocol):
     """The store's side. Every method may raise StoreUnavailable."""
 
@@ -66,17 +70,21 @@ class PersonalData:
         forget_answers: Callable[[Sequence[str]], int],
         forget_rejects: Callable[[Sequence[str]], int],
         baseline_version: Callable[[], str | None],
+        forget_traces: Callable[[Sequence[str], float], bool] | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
         """Takes what it works with.
 
         Args: forget_answers: removes what the model cache holds for pseudonyms, in every worker; forget_rejects: takes
-              the lines that name one of the texts out of rejects files; either says how many there were.
+              the lines that name one of the texts out of rejects files; either says how many there were; forget_traces:
+              whether nothing sent elsewhere is held any more under pseudonyms that were erased at a time, None where
+              nothing is sent.
         """
         self._records = records
         self._forget_answers = forget_answers
         self._forget_rejects = forget_rejects
         self._baseline_version = baseline_version
+        self._forget_traces = forget_traces
         self._wall = wall
 
     def export(self, user_id: str) -> Holdings:
@@ -94,7 +102,12 @@ class PersonalData:
         counts = dict(done.receipt.stores)
         if rejects:
             counts["rejects"] = counts.get("rejects", 0) + rejects
-        receipt = self._finished(replace(done, receipt=replace(done.receipt, stores=counts)), done.traces)
+        pending = done.receipt.pending
+        if self._forget_traces is not None and not done.again:
+            pending = (*pending, "traces")
+        receipt = self._finished(
+            replace(done, receipt=replace(done.receipt, stores=counts, pending=pending)), done.traces
+        )
         log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
         return receipt
 
@@ -117,9 +130,14 @@ class PersonalData:
             found["erasure"] = (
                 f"the baseline model learned from a shopper who was erased on {day} UTC; run `shelfwise train`"
             )
-        if waiting := sorted({part for done in self._records.unfinished() for part in done.receipt.pending}):
+        if waiting := sorted({part for done in self._records.unfinished() for part in self._overdue(done.receipt)}):
             found["erasure pending"] = f"{', '.join(waiting)} of an erasure is not done; run `shelfwise erase --finish`"
         return found
+
+    def _overdue(self, receipt: Receipt) -> list[PendingPart]:
+        """What is pending and should not be. Traces are deleted elsewhere, in the background: they take their time."""
+        young = self._wall() - receipt.erased_at < TRACES_WITHIN_S
+        return [part for part in receipt.pending if not (part == "traces" and young)]
 
     def _finished(self, done: Erasure, traces: Sequence[str] | None, *, any_size: bool = False) -> Receipt:
         counts, pending = dict(done.receipt.stores), list(done.receipt.pending)
@@ -127,6 +145,9 @@ class PersonalData:
             "answers": lambda: self._answers_forgotten(done.pseudonyms, counts),
             "database": lambda: self._records.clean_files(traces, any_size=any_size),
         }
+        forget_traces = self._forget_traces
+        if forget_traces is not None:
+            parts["traces"] = lambda: forget_traces(done.pseudonyms, done.receipt.erased_at)
         for part, work in parts.items():
             # Of an erasure that was done before, what may have come since is looked for again all the same.
             if part not in pending and not done.again:

@@ -97,7 +97,18 @@ class Settings(BaseSettings):
 
     langfuse_public_key: str = Field(default="", description="Langfuse project key; empty = no tracing.")
     langfuse_secret_key: SecretStr = Field(default=SecretStr(""), description="Langfuse secret key.")
-    langfuse_host: str = Field(default="", description="Langfuse server.")
+    langfuse_host: str = Field(default="", description="Langfuse server; empty = https://cloud.langfuse.com.")
+    langfuse_environment: str = Field(
+        default="default",
+        pattern=r"^[a-z0-9_-]{1,40}$",
+        description="Environment that traces are filed under.",
+    )
+    langfuse_sample_rate: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of cached and baseline requests that are traced; empty = every request is.",
+    )
 
     @field_validator("api_keys_secret", "api_keys_publishable", mode="before")
     @classmethod
@@ -136,7 +147,9 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme}: not supported in this version; use sqlite:///path/shop.db or leave it empty")
         return value
 
-    @field_validator("llm_daily_budget_usd", "llm_price_input_usd", "llm_price_output_usd", mode="before")
+    @field_validator(
+        "llm_daily_budget_usd", "llm_price_input_usd", "llm_price_output_usd", "langfuse_sample_rate", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value

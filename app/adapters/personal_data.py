@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.adapters.baseline.artefact import current_version
@@ -19,11 +19,13 @@ def open_personal_data(
     store: SqlStore,
     cache: DiskOrderCache | None = None,
     keeper: ShelfKeeper | None = None,
+    forget_traces: Callable[[Sequence[str], float], bool] | None = None,
 ) -> PersonalData:
     """Export and erasure; opens nothing yet.
 
     Args: cache: the order cache that this process has open; None opens, for each erasure, the one that an earlier or
           another process left in the folder. keeper: knows the model in use; None = the one that is current.
+          forget_traces: see PersonalData.
     """
 
     def version() -> str | None:
@@ -39,6 +41,7 @@ def open_personal_data(
         forget_answers=functools.partial(_forget_answers, data_dir / "cache", cache),
         forget_rejects=functools.partial(drop_lines, data_dir / "rejects"),
         baseline_version=version,
+        forget_traces=forget_traces,
     )
 
 

@@ -12,8 +12,9 @@ from app.domain.ranking import Slate
 
 ErasedKind = Literal["user", "anonymous"]
 
-PendingPart = Literal["answers", "database"]
-"""What of an erasure could not be done at once: `answers` of the model cache; `database`, bytes in its files."""
+PendingPart = Literal["answers", "database", "traces"]
+"""What of an erasure could not be done at once: `answers` of the model cache; `database`, bytes in its files;
+`traces`, in Langfuse."""
 
 
 @dataclass(frozen=True, slots=True)
