@@ -8,12 +8,12 @@ not an error: without a network there is nothing to ask.
 
 from __future__ import annotations
 
-import importlib.metadata as metadata
 import json
 import subprocess
 import sys
 import tempfile
 from collections import Counter, deque
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,7 @@ def bill(runtime: dict[str, str]) -> dict[str, Any]:
     """The bill of materials of this environment, without what only development needs."""
     command = [sys.executable, "-m", "cyclonedx_py", "environment", "--pyproject", str(ROOT / "pyproject.toml")]
     command += ["--of", "JSON", "--spec-version", "1.6", "--output-reproducible"]
-    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    made = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603 - our own command
     found: dict[str, Any] = json.loads(made.stdout)
     found["components"] = [one for one in found["components"] if canonicalize_name(one["name"]) in runtime]
     kept = {one["bom-ref"] for one in found["components"]} | {found["metadata"]["component"]["bom-ref"]}
@@ -112,7 +112,7 @@ def vulnerabilities(runtime: dict[str, str]) -> tuple[list[str], int]:
         pins.writelines(f"{name}=={version.partition('+')[0]}\n" for name, version in runtime.items())
         pins.flush()
         command = [sys.executable, "-m", "pip_audit", "-r", pins.name, "--no-deps", "--disable-pip", "-f", "json"]
-        made = subprocess.run([*command, "--progress-spinner", "off"], check=False, capture_output=True, text=True)
+        made = subprocess.run([*command, "--progress-spinner", "off"], check=False, capture_output=True, text=True)  # noqa: S603 - our own command
     try:
         told = json.loads(made.stdout)["dependencies"]
     except (json.JSONDecodeError, KeyError):
