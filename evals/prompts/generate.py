@@ -28,6 +28,7 @@ from app.ports import ShopStore
 from app.prompts import load_prompt
 from app.service import RecommendationService
 from app.settings import Settings
+from evals.prompts.attacks import load_attacks, planted
 from evals.prompts.golden import (
     FACTS_FILE,
     GOLDEN,
@@ -190,6 +191,27 @@ def generated(poser: Poser, tastes: Tastes, say: Callable[[str], None]) -> list[
     return found
 
 
+def hostile(scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Each attack of the project's own, planted into one scenario; one scenario in ten is taken, whatever its kind."""
+    found = []
+    hosts = iter(scenarios[3::10])
+    for attack in load_attacks():
+        made = next(one for host in hosts if (one := planted(host, attack)) is not None)
+        found.append(
+            replace(
+                made,
+                id=f"hostile-{attack.id.removeprefix('shop-')}",
+                parent="",
+                relation="",
+                expects={},
+                shuffle="",
+                strata=made.strata - {"metamorphic"},
+                note=f"{attack.id} in the {attack.surface} of the last product that nobody wants: {attack.aim}",
+            )
+        )
+    return found
+
+
 def _of_group(poser: Poser, group: Group, met: Counter[str]) -> Iterator[Scenario]:
     number = 0
     for ask in group.asks:
@@ -245,6 +267,7 @@ def main() -> int:
     try:
         with posing(given.data) as poser:
             scenarios = generated(poser, Tastes.build(), print)
+        scenarios += hostile(scenarios)
         write_scenarios(scenarios, "rerank.jsonl", given.out)
     except ShelfwiseError as error:
         print(error)

@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +19,7 @@ from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Evidence, EvidenceKind, Placement
 from evals.prompts.scenario import Candidate, History, Scenario, Stratum
+from evals.prompts.shop_records import shop_products
 
 ProfileKind = Literal[
     "budget", "interest", "style", "size", "category", "brand", "bought", "viewed", "query", "page", "cart"
@@ -49,7 +51,11 @@ class Changes(_Line):
     price_minor: int | None = None
     stock: int | None = None
     available: bool | None = None
+    tags: tuple[str, ...] | None = None
     attributes: dict[str, str | tuple[str, ...]] | None = None
+
+
+_UNCHANGED = Changes()
 
 
 class CandidateLine(_Line):
@@ -61,7 +67,7 @@ class CandidateLine(_Line):
     facts: tuple[str, ...] = ()  # keys, strongest first; the first three are the prompt's
     hostile: bool = False
     forbidden: str = ""
-    changes: Changes = Changes()
+    changes: Changes = _UNCHANGED
 
 
 class ScenarioLine(_Line):
@@ -150,7 +156,7 @@ def _candidate(
         for i, key in enumerate(line.facts, start=1)
     )
     return Candidate(
-        product=dataclasses.replace(product, **line.changes.model_dump(exclude_none=True)),
+        product=product if line.changes == _UNCHANGED else _changed(product, line.changes),
         facts=evidence[:IN_PROMPT],
         percentile=line.match,
         grade=line.grade,
@@ -158,6 +164,10 @@ def _candidate(
         forbidden=line.forbidden,
         more=evidence[IN_PROMPT:],
     )
+
+
+def _changed(product: Product, changes: Changes) -> Product:
+    return dataclasses.replace(product, **changes.model_dump(exclude_none=True))
 
 
 def line_of(scenario: Scenario, products: Mapping[str, Product]) -> tuple[ScenarioLine, tuple[FactLine, ...]]:
@@ -208,8 +218,31 @@ def _candidate_line(candidate: Candidate, products: Mapping[str, Product]) -> Ca
 
 def scenario_hash(scenario: Scenario) -> str:
     """Sixteen hex digits of everything in a scenario but its version; products count with every field of theirs."""
-    told = dataclasses.asdict(dataclasses.replace(scenario, version=0))
+    told = {field.name: getattr(scenario, field.name) for field in dataclasses.fields(scenario)}
+    told |= {"version": 0, "profile": [[fact.kind, fact.text] for fact in scenario.profile]}
+    told["candidates"] = [
+        [
+            _product_hash(one.product),
+            [fact_key(fact) for fact in one.facts],
+            [fact_key(fact) for fact in one.more],
+            [one.percentile, one.grade, one.hostile, one.forbidden],
+        ]
+        for one in scenario.candidates
+    ]
     return hashlib.sha256(json.dumps(_plain(told), sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def _product_hash(product: Product) -> str:
+    if product is shop_products().get(product.product_id):
+        return _record_hash(product.product_id)
+    return hashlib.sha256(json.dumps(_plain(dataclasses.asdict(product)), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _record_hash(product_id: str) -> str:
+    """The same of the shop's own record."""
+    record = dataclasses.asdict(shop_products()[product_id])
+    return hashlib.sha256(json.dumps(_plain(record), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

@@ -72,10 +72,17 @@ def category_prices(folder: Path = SHOP) -> Mapping[str, tuple[int, ...]]:
 
 
 def category_price(product: Product) -> CategoryPrice | None:
-    """Where a price stands in the product's category of the demo shop; None without a price or a known category."""
-    prices = category_prices().get(product.category or "")
+    """Where a price stands among those of its category in the demo shop; None without a price or a known category.
+
+    The product counts with the price that it has here, also where the shop's record has another.
+    """
+    prices = list(category_prices().get(product.category or "", ()))
     if not prices or product.price_minor is None or product.category is None:
         return None
+    record = shop_products().get(product.product_id)
+    if record is not None and record.category == product.category and record.price_minor in prices:
+        prices.remove(record.price_minor)
+    prices.append(product.price_minor)
     pricier = sum(price > product.price_minor for price in prices)
     return CategoryPrice(product.category, len(prices), float(median(prices)), pricier)
 
