@@ -43,11 +43,12 @@ from app.ingest.intake import EventIntake
 from app.jobs import leader_of, standing_jobs
 from app.leader import Leader
 from app.metered import MeteredCalls
+from app.metering import Metering
 from app.observer import SILENCE, Observer
 from app.observing import Observing
 from app.pipeline.hidden_products import mostly_hidden
 from app.pipeline.pseudonym import Pseudonyms
-from app.pipeline.rules_schema import BUILT_IN, Rules
+from app.pipeline.rules_schema import Rules, public_reasons
 from app.ports import Embedder
 from app.privacy import PersonalData
 from app.prompts import Prompt, load_prompt
@@ -58,6 +59,7 @@ from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 from app.shelves import ShelfService
 from app.single_flight import SingleFlight
+from app.telemetry import ContextPool
 
 log = structlog.get_logger(__name__)
 
@@ -112,7 +114,7 @@ class Application:
     intake: EventIntake
     parts: ServiceParts  # what `service` is made of
     service: RecommendationService
-    pools: tuple[ThreadPoolExecutor, ThreadPoolExecutor]
+    pools: tuple[ContextPool, ContextPool]
     model: ModelParts | None  # None: no model is configured
     trends: TrendKeeper
     shelves: ShelfService
@@ -134,11 +136,14 @@ class Application:
         return self.reporting.desk
 
     @property
+    def metering(self) -> Metering:
+        """Counts requests, and tells Prometheus."""
+        return self.observing.metering
+
+    @property
     def rules_public_reasons(self) -> Mapping[str, PublicReason]:
         """Rule id → what a shopper may know of it."""
-        shop = self.rules.shop
-        slate: dict[str, PublicReason] = {rule.id: "shop_policy" for rule in shop.slate}
-        return {**BUILT_IN, **slate, **{rule.id: rule.public_reason for rule in shop.eligibility}}
+        return public_reasons(self.rules)
 
     def health(self) -> Health:
         """Whether requests can be answered; what is degraded never includes a model provider."""
@@ -151,7 +156,7 @@ class Application:
     async def start(self) -> None:
         """Loads catalogue, model and indexes, and follows their changes."""
         await asyncio.to_thread(self.open)
-        self.observing.start()
+        self.observing.start(self)
         self.keeper.start()
         self.trends.start()
         self.leader.start()
@@ -214,7 +219,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         check=lambda snapshot: refuse_dangling(rules, snapshot),
     )
     slates = SlateWriter.start(store)
-    observing = Observing.open(settings, open_pseudonyms(settings), slates.get)
+    metering = Metering.open(settings, public_reasons(rules), clock.now)
+    observing = Observing.open(settings, open_pseudonyms(settings), slates.get, metering)
     events = EventWriter.start(store, on_written=clock.refresh)  # under last-event the event is not in the future then
     intake = EventIntake(
         events,
@@ -224,8 +230,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         observer=observing.told,
     )
     pools = (
-        ThreadPoolExecutor(REQUEST_THREADS, thread_name_prefix="request"),
-        ThreadPoolExecutor(2 * REQUEST_THREADS, thread_name_prefix="search"),
+        ContextPool(REQUEST_THREADS, thread_name_prefix="request"),
+        ContextPool(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
     leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
     model = open_model(settings, leases, observing.told) if settings.llm_model else None
@@ -257,6 +263,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     privacy = open_personal_data(
         settings.data_dir, store, None if model is None else model.cache, keeper, observing.forget_traces
     )
+    jobs = standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge)
+    reporting = Reporting.open(settings, clock.now)
     return Application(
         settings=settings,
         store=store,
@@ -275,9 +283,9 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         shelves=shelves,
         privacy=privacy,
         observing=observing,
-        leader=leader_of(standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge), leases),
+        leader=leader_of([*jobs, metering.attribution_job(reporting.parts)], leases),
         leases=leases,
-        reporting=Reporting.open(settings, clock.now),
+        reporting=reporting,
         assistant=ShoppingAssistant.over(
             parts, shelves, store, consent, None if model is None else model.chat, settings.chat_hand_off
         ),

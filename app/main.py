@@ -19,6 +19,7 @@ from app.api import (
     events,
     feedback,
     health,
+    metrics,
     metrics_business,
     privacy,
     products,
@@ -31,7 +32,7 @@ from app.api import (
     widgets,
 )
 from app.api.answers import API_VERSION
-from app.api.context import ApiContext, Assisting, Health, Recommending, Shelving, SlateLog
+from app.api.context import ApiContext, Assisting, Health, Metering, Recommending, Shelving, SlateLog
 from app.api.cross_origin import CrossOrigin
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
@@ -110,6 +111,11 @@ class Application(Protocol):
         ...
 
     @property
+    def metering(self) -> Metering:
+        """Counts requests, and tells Prometheus."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The service's clock (AS_OF)."""
         ...
@@ -177,6 +183,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         metrics_business,
         costs,
         health,
+        metrics,
         reading,
         widgets,
     ):
@@ -209,6 +216,8 @@ def _context(application: Application) -> ApiContext:
         shelves=application.shelves,
         assistant=application.assistant,
         privacy=application.privacy,
+        metering=application.metering,
+        metrics_token=settings.metrics_token.get_secret_value(),
     )
 
 

@@ -11,6 +11,7 @@ from app.adapters.langfuse_trace.access import access_of
 from app.adapters.langfuse_trace.deletion import TraceEraser
 from app.adapters.langfuse_trace.tracing import LangfuseTracing
 from app.domain.ranking import Slate
+from app.metering import Metering, Watched
 from app.observer import Observers
 from app.pipeline.pseudonym import Pseudonyms
 from app.settings import Settings
@@ -23,10 +24,17 @@ class Observing:
     """The listeners of one process. A new one is one more line in `open`."""
 
     told: Observers
+    metering: Metering
     tracing: LangfuseTracing | None = None  # None: no keys
 
     @classmethod
-    def open(cls, settings: Settings, pseudonyms: Pseudonyms, slate_of: Callable[[str], Slate | None]) -> Observing:
+    def open(
+        cls,
+        settings: Settings,
+        pseudonyms: Pseudonyms,
+        slate_of: Callable[[str], Slate | None],
+        metering: Metering,
+    ) -> Observing:
         """The listeners that the settings ask for. Imports no library, opens no connection and no thread.
 
         Args:   slate_of: a served slate by its id; may raise StoreUnavailable.
@@ -34,14 +42,15 @@ class Observing:
         """
         access = access_of(settings)
         if access is None:
-            return cls(Observers())
+            return cls(Observers((metering.metrics,)), metering)
         tracing = LangfuseTracing(
             access, pseudonyms=pseudonyms, slate_of=slate_of, sample_rate=settings.langfuse_sample_rate
         )
-        return cls(Observers((tracing,)), tracing)
+        return cls(Observers((metering.metrics, tracing)), metering, tracing)
 
-    def start(self) -> None:
+    def start(self, application: Watched) -> None:
         """Lets them begin their work in the background."""
+        self.metering.start(application)
         if self.tracing is None:
             log.info("langfuse_off", reason="no SHELFWISE_LANGFUSE_PUBLIC_KEY")
         else:
@@ -56,6 +65,7 @@ class Observing:
 
     def close(self) -> None:
         """Sends what waits, for 2 s at most."""
+        self.metering.close()
         if self.tracing is not None:
             self.tracing.close()
 

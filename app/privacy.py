@@ -119,12 +119,19 @@ class PersonalData:
         tried = [self._finished(done, None, any_size=any_size) for done in self._records.unfinished()]
         return [receipt for receipt in tried if receipt.pending]
 
+    def untrained_since(self) -> float | None:
+        """When the first shopper was erased whose events the model in use learned from, wall clock; None: none was.
+
+        Raises: StoreUnavailable.
+        """
+        return self._records.oldest_untrained(self._baseline_version())
+
     def warnings(self) -> Mapping[str, str]:
         """What an operator has to do so that erasures hold, by part; empty when nothing."""
         found = {}
         if (problem := self._records.key_problem()) is not None:
             found["pseudonyms"] = problem
-        since = self._records.oldest_untrained(self._baseline_version())
+        since = self.untrained_since()
         if since is not None and self._wall() - since > RETRAIN_WITHIN_S:
             day = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M")
             found["erasure"] = (

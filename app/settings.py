@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     )
     token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
 
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="Opens /metrics and nothing else, as a bearer token; 16 characters or more."
+    )
+
     pseudonym_keys: SecretStr = Field(
         default=SecretStr(""),
         description="p1:SECRET,p2:SECRET… stand-ins for shoppers' ids; empty = secret.key in DATA_DIR.",
@@ -159,6 +163,13 @@ class Settings(BaseSettings):
     def _check_token_secret(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and len(value.get_secret_value()) < 32:
             raise ValueError("too short: use 32 random characters or more")
+        return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _check_metrics_token(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and len(value.get_secret_value()) < 16:
+            raise ValueError("too short: use 16 random characters or more")
         return value
 
     @field_validator("pseudonym_keys")

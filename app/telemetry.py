@@ -5,35 +5,44 @@ What is counted and traced of the work itself is told through app/observer.py.
 
 from __future__ import annotations
 
+import contextvars
+import functools
+import hashlib
 import logging
 import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal, ParamSpec, TypeVar
 
 import structlog
 from starlette.types import Scope
-from structlog.typing import EventDict
+
+from app.log_privacy import WITHHELD, StandIn, Withholding, frames_only
+
+__all__ = [
+    "WITHHELD",
+    "ContextPool",
+    "StandIn",
+    "begin_request",
+    "configure_logging",
+    "context_headers",
+    "end_request",
+    "note_slate",
+    "note_stages",
+    "server_timing",
+    "trace_id_of",
+]
 
 _TIMING_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _OWN_LOGGER = "shelfwise"
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked every few seconds: their good answers are no news."""
 
-WITHHELD = "(withheld)"
-"""Stands in a log line for what no log may hold."""
-
-IdKind = Literal["user", "anonymous", "session"]
-StandIn = Callable[[str, IdKind], str]
-_KIND_OF: Mapping[str, IdKind] = {
-    "user_id": "user",
-    "userId": "user",
-    "anonymous_id": "anonymous",
-    "anonymousId": "anonymous",
-    "session_id": "session",
-    "sessionId": "session",
-}
-# Fields that hold what a shopper wrote or stated: no log needs them.
-_TEXTS = frozenset({"query", "note", "email", "preferences"})
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class _AlreadyLogged(logging.Filter):
@@ -41,22 +50,6 @@ class _AlreadyLogged(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not record.getMessage().startswith("Exception in ASGI application")
-
-
-class _WithoutIds:
-    """Replaces the ids of shoppers among a line's fields: a log is read, copied and kept where the store is not."""
-
-    def __init__(self, stand_in: StandIn | None) -> None:
-        self._stand_in = stand_in
-
-    def __call__(self, logger: object, method: str, line: EventDict) -> EventDict:
-        for name in _KIND_OF.keys() & line.keys():
-            if line[name] is not None:
-                line[name] = WITHHELD if self._stand_in is None else self._stand_in(str(line[name]), _KIND_OF[name])
-        for name in _TEXTS & line.keys():
-            if line[name] is not None:
-                line[name] = WITHHELD
-        return line
 
 
 def configure_logging(
@@ -72,14 +65,14 @@ def configure_logging(
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
-        _WithoutIds(stand_in),
+        Withholding(stand_in),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if style == "json":
         last: list[structlog.types.Processor] = [
-            structlog.processors.format_exc_info,
+            frames_only,
             structlog.processors.JSONRenderer(),
         ]
     else:
@@ -119,14 +112,57 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
     return ", ".join(f"{name};dur={ms:.1f}" for name, ms in durations_ms.items() if _TIMING_NAME.fullmatch(name))
 
 
+def trace_id_of(request_id: str) -> str:
+    """The W3C trace id of a request: its own id where that is one, as those made here are, else a digest of it."""
+    if _TRACE_ID.fullmatch(request_id):
+        return request_id
+    return hashlib.blake2b(request_id.encode(), digest_size=16).hexdigest()
+
+
 def begin_request(scope: Scope, request_id: str) -> None:
-    """Notes id and start of a request in its scope, and puts the id on every log line until the next request."""
+    """Notes id and start of a request in its scope, and puts its ids on every log line until the next request."""
     state = scope.setdefault("state", {})
     state["request_id"] = request_id
     state["started_s"] = time.perf_counter()
     state["stages_ms"] = {}
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id_of(request_id))
+
+
+def end_request(scope: Scope, status: int) -> tuple[str, float]:
+    """Writes the request's line of the access log.
+
+    Args:    status: of the answer; 499: the client left before one was begun.
+    Returns: the template of its route, "other" where it has none, and the seconds it took. Never the path: that can
+             hold a shopper's id.
+    """
+    state = scope["state"]
+    seconds = time.perf_counter() - state["started_s"]
+    template = getattr(scope.get("route"), "path", None)
+    endpoint = template if isinstance(template, str) else "other"
+    if endpoint not in _PROBES or status >= 400:
+        structlog.get_logger(__name__).info(
+            "request",
+            method=scope["method"] if scope["method"].isalpha() else "other",
+            endpoint=endpoint,
+            status=status,
+            ms=round(seconds * 1000.0, 1),
+            **state.get("slate", {}),
+        )
+    return endpoint, seconds
+
+
+def note_slate(scope: Scope, *, strategy: str, fallback_reason: str | None, recommendation_id: str) -> None:
+    """Puts onto the request's line of the access log where the order of its slate came from; the last slate counts.
+
+    From here on the lines name the slate's own trace: that of its recommendation, whichever request asked for it.
+    """
+    structlog.contextvars.bind_contextvars(trace_id=trace_id_of(recommendation_id))
+    scope["state"]["slate"] = {
+        "strategy": strategy,
+        "fallback_reason": fallback_reason,
+        "recommendation_id": recommendation_id,
+    }
 
 
 def note_stages(scope: Scope, durations_ms: Mapping[str, float]) -> None:
@@ -145,3 +181,20 @@ def context_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
         timing = server_timing({**state["stages_ms"], "total": total_ms})
         headers += [(b"x-request-id", state["request_id"].encode()), (b"server-timing", timing.encode())]
     return headers
+
+
+class ContextPool(ThreadPoolExecutor):
+    """Threads whose log lines carry the ids of the request that gave them their work."""
+
+    @property
+    def depth(self) -> int:
+        """Work that no thread has begun."""
+        return self._work_queue.qsize()
+
+    @property
+    def capacity(self) -> None:
+        """Without a bound."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        """See ThreadPoolExecutor."""
+        return super().submit(contextvars.copy_context().run, functools.partial(fn, *args, **kwargs))

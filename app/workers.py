@@ -26,6 +26,7 @@ import structlog
 from app.adapters.chroma_server import ChromaServer
 from app.adapters.embedder_source import resolve_source
 from app.adapters.parent_watch import end_with_parent
+from app.adapters.prometheus import forget_worker, make_folder
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, ShelfwiseError, WorkersFailed
 from app.settings import Settings
 from app.telemetry import configure_logging
@@ -94,11 +95,13 @@ class Supervisor:
         self._settings, self._listener, self._host, self._clock = settings, listener, host, clock
         self._workers = [_Worker(number) for number in range(1, workers + 1)]
         self._chroma = _chroma(settings)
+        self._metrics = settings.data_dir / "metrics"
         self._signals: list[int] = []
         self._all_ready = False
 
     def run(self) -> None:
         """Until a signal. The first worker starts alone, so that what is wrong is said once and by one."""
+        make_folder(self._metrics)
         woken, wake = socket.socketpair()
         woken.setblocking(False)
         wake.setblocking(False)
@@ -193,6 +196,8 @@ class Supervisor:
 
     def _died(self, worker: _Worker, how: str, now: float) -> None:
         pid = None if worker.process is None else worker.process.pid
+        if pid is not None:
+            forget_worker(self._metrics, pid)
         served = worker.beat_at is not None
         worker.failures = 1 if served and now - worker.started_at > STEADY_S else worker.failures + 1
         worker.process, worker.beat_at = None, None

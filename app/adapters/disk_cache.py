@@ -285,6 +285,16 @@ class DiskOrderCache:
 
     # Writing
 
+    @property
+    def depth(self) -> int:
+        """Answers that wait to be written."""
+        return len(self._waiting)
+
+    @property
+    def capacity(self) -> int:
+        """Answers that may wait."""
+        return self._capacity
+
     def _write_behind(self) -> None:
         while True:
             with self._changed:

@@ -16,7 +16,7 @@ import httpx
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result, stop_after_attempt
 
-from app.adapters.llm_breaker import COOL_DOWN_S, Breaker, RetryBudget, retry_after_s
+from app.adapters.llm_breaker import COOL_DOWN_S, Breaker, RetryBudget, State, retry_after_s
 from app.adapters.llm_library import CALL_LIMIT_S, CONNECT_TIMEOUT_S, Connection, rehearse
 from app.adapters.llm_stream import Ending, Received, Refusal, ending_of, failed, receive, reported_usage
 from app.adapters.llm_usage import price_from, usage_of, worst_case_tokens
@@ -167,6 +167,21 @@ class LiteLlmClient:
         """Why a call would not be made now, None when it would."""
         return self._guard.refusal()
 
+    @property
+    def breaker_state(self) -> State:
+        """Of the circuit breaker."""
+        return self._guard.breaker.state
+
+    @property
+    def depth(self) -> int:
+        """Calls under way."""
+        return self._guard.running
+
+    @property
+    def capacity(self) -> int:
+        """Calls that may be under way at a time."""
+        return self._guard.most
+
     def start(self, call: ModelCall, deadline: Deadline, on_end: OnEnd) -> LiteLlmRun:
         """Starts a call at once and returns without waiting; `on_end` gets its reply exactly once.
 
@@ -314,22 +329,22 @@ class _Guard:
     def __init__(self, breaker: Breaker, budget: RetryBudget, most: int) -> None:
         self.breaker = breaker
         self.budget = budget
-        self._most = most
-        self._running = 0
+        self.most = most
+        self.running = 0
 
     def refusal(self) -> Refusal | None:
         if not self.breaker.allows():
             return "circuit_open"
-        return "overloaded" if self._running >= self._most else None
+        return "overloaded" if self.running >= self.most else None
 
     def begin(self) -> bool:
         """Counts a call; True when it is the breaker's probe."""
-        self._running += 1
+        self.running += 1
         self.budget.note_call()
         return self.breaker.begin()
 
     def end(self, *, probe: bool, failed: bool) -> None:
-        self._running -= 1
+        self.running -= 1
         self.breaker.end(probe=probe, failed=failed)
 
 

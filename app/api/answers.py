@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app.domain.catalog import Product
 from app.domain.interactions import Consent, Preferences
 from app.domain.money import format_minor
 from app.domain.ranking import Evidence, Explanation, PublicReason, RankedItem, Slate, Usage
+from app.telemetry import note_slate, note_stages
 
 API_VERSION = "1"
 _HIDDEN_REASON: PublicReason = "shop_policy"  # for a rule without a public reason of its own
@@ -21,6 +23,17 @@ Json = dict[str, object]
 def respond(body: Json) -> Response:
     """A 200 with this body."""
     return Response(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json")
+
+
+def note(scope: Scope, slate: Slate) -> None:
+    """Puts a slate's stages into the request's Server-Timing, and where its order came from into its log line."""
+    note_stages(scope, slate.latency_ms)
+    note_slate(
+        scope,
+        strategy=slate.strategy,
+        fallback_reason=slate.fallback_reason,
+        recommendation_id=slate.recommendation_id,
+    )
 
 
 def slate_answer(

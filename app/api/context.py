@@ -70,6 +70,18 @@ class Assisting(Protocol):
         ...
 
 
+class Metering(Protocol):
+    """Counts requests, and tells Prometheus."""
+
+    def http_ended(self, endpoint: str, method: str, status: int, seconds: float) -> None:
+        """A request was answered; `endpoint` is the template of its route."""
+        ...
+
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """The body of a scrape and its content type; waits for files."""
+        ...
+
+
 class Health(Protocol):
     """Whether requests can be answered, and which parts are missing or broken."""
 
@@ -110,6 +122,8 @@ class ApiContext:
     shelves: Shelving
     assistant: Assisting
     privacy: PersonalData
+    metering: Metering
+    metrics_token: str = ""  # opens /metrics and nothing else; "": only a secret key does
     allowed_origins: frozenset[str] = frozenset()  # pages of these may call from another address
 
     @classmethod

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.context import ApiContext
 from app.api.errors import Code, problem
 from app.api.keys import KeyScope, why_not_local
-from app.telemetry import begin_request, context_headers
+from app.telemetry import begin_request, context_headers, end_request
 
 MAX_BODY_BYTES = 256 * 1024
 MAX_BATCH_BYTES = 1024 * 1024  # reading it keeps the event loop for about 10 ms
@@ -22,6 +22,7 @@ _BATCHES = frozenset({"/api/products:batch"})
 """Paths whose body holds many things: the shop itself (a secret key) may send MAX_BATCH_BYTES there."""
 
 BODY_TIMEOUT_S = 10.0
+_UNEXPECTED, _LEFT = 500, 499
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _JSON = re.compile(rb"application/(json|[a-z0-9.+-]{1,60}\+json)\s*(;.*)?", re.IGNORECASE)
@@ -48,16 +49,27 @@ class RequestContext:
             return
         sent = _header(scope, b"x-request-id")
         begin_request(scope, sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex)
+        status = 0
 
         async def send_with_context(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 headers = [*message.get("headers", ()), *context_headers(scope)]
                 if _is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"private, no-store"))
                 message = {**message, "headers": headers}
             await send(message)
 
-        await self._app(scope, receive, send_with_context)
+        try:
+            await self._app(scope, receive, send_with_context)
+        except BaseException as error:
+            # Outside of this the framework answers what is unexpected; somebody who left gets nothing.
+            status = status or (_UNEXPECTED if isinstance(error, Exception) else _LEFT)
+            raise
+        finally:
+            endpoint, seconds = end_request(scope, status or _LEFT)
+            ApiContext.of(scope).metering.http_ended(endpoint, scope["method"], status or _LEFT, seconds)
 
 
 class Gate:

@@ -15,6 +15,7 @@ _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 
 
 _EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
+_METRICS = (Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.SECRET_KEY_REQUIRED)
 _UNDER_API = (*_EVERYWHERE, Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.INVALID_REQUEST)
 
 
@@ -36,6 +37,16 @@ def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
 def probe_answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
     """The same for an endpoint that needs no key and takes no input."""
     return _described(model, (*codes, *_EVERYWHERE))
+
+
+def metrics_answers() -> dict[int | str, dict[str, Any]]:
+    """The `responses` of the scrape: no JSON, and keys of its own."""
+    described = _described(SlateAnswer, (*_EVERYWHERE, *_METRICS))
+    described[200] = {
+        "description": "Prometheus' text format, or OpenMetrics where it is asked for.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+    return described
 
 
 def _described(model: type[BaseModel], codes: Sequence[Code], status: int = 200) -> dict[int | str, dict[str, Any]]:
@@ -68,7 +79,9 @@ def describe_problems(app: FastAPI) -> None:
             document.setdefault("components", {}).setdefault("schemas", {}).update({**inner, "ProblemAnswer": schema})
             for path in document["paths"].values():
                 for operation in path.values():
-                    if "security" in operation:  # the framework says "key or token"; a token comes with a key
+                    if {"metricsToken": []} in operation.get("security", ()):
+                        operation["security"] = [{"apiKey": []}, {"metricsToken": []}]
+                    elif "security" in operation:  # the framework says "key or token"; a token comes with a key
                         operation["security"] = [{"apiKey": []}, {"apiKey": [], "shopperToken": []}]
             app.openapi_schema = document
         return app.openapi_schema

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from app.api.answer_schemas import SlateAnswer, WhyAnswer
-from app.api.answers import respond, slate_answer, why_answer
+from app.api.answers import note, respond, slate_answer, why_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
@@ -19,7 +19,6 @@ from app.api.schemas import Identifier, RecommendationBody, RecommendationParams
 from app.domain import ranking
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
-from app.telemetry import note_stages
 
 router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
 
@@ -63,7 +62,7 @@ async def _answer(request: Request, context: ApiContext, caller: Caller, query: 
         caller.require_shopper(query.user_id)
     deadline_ms = context.default_deadline_ms if query.deadline_ms is None else query.deadline_ms
     slate = await context.service.recommend(query, Deadline.after_ms(deadline_ms))
-    note_stages(request.scope, slate.latency_ms)
+    note(request.scope, slate)
     products = await asyncio.to_thread(context.service.products, [item.product_id for item in slate.items])
     public_reasons = None if caller.is_secret else context.public_reasons
     return respond(slate_answer(slate, products, currency=context.currency, public_reasons=public_reasons))

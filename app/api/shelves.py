@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from app.api.answer_schemas import SlateAnswer
-from app.api.answers import Json, respond, slate_answer
+from app.api.answers import Json, note, respond, slate_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers
@@ -17,7 +17,6 @@ from app.api.parameters import SingleValues
 from app.api.schemas import Identifier, ShelfParams, TrendingParams, to_minor
 from app.domain import ranking
 from app.shelves import Shelved
-from app.telemetry import note_stages
 
 router = APIRouter(tags=["shelves"])
 
@@ -113,7 +112,7 @@ async def show(request: Request, context: ApiContext, caller: Caller, query: ran
         caller.require_shopper(query.user_id)
     shelved = await context.shelves.show(query)
     slate = shelved.slate
-    note_stages(request.scope, slate.latency_ms)
+    note(request.scope, slate)
     products = await asyncio.to_thread(context.service.products, [item.product_id for item in slate.items])
     public_reasons = None if caller.is_secret else context.public_reasons
     return shelved, slate_answer(slate, products, currency=context.currency, public_reasons=public_reasons)

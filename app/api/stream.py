@@ -9,8 +9,9 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.types import Scope
 
-from app.api.answers import reason_event, slate_answer
+from app.api.answers import note, reason_event, slate_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import stream_answers
@@ -46,17 +47,19 @@ async def stream_recommendations(
     # The first event is made before the answer begins, so that an unknown product is a 404 and not a broken stream.
     first = await anext(streamed)
     return EventSourceResponse(
-        _events(context, caller, first, streamed),
+        _events(request.scope, context, caller, first, streamed),
         headers={"Cache-Control": "private, no-store"},
         ping=15,
     )
 
 
 async def _events(
-    context: ApiContext, caller: Caller, first: Streamed, rest: AsyncIterator[Streamed]
+    scope: Scope, context: ApiContext, caller: Caller, first: Streamed, rest: AsyncIterator[Streamed]
 ) -> AsyncIterator[ServerSentEvent]:
+    note(scope, first.slate)
     yield await _event(context, caller, first)
     async for streamed in rest:
+        note(scope, streamed.slate)
         yield await _event(context, caller, streamed)
     yield ServerSentEvent(event="done", data="{}")
 

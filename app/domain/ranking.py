@@ -117,6 +117,7 @@ class RankedItem:
     reason: str | None = None
     reason_source: Literal["llm", "template"] | None = None
     evidence: tuple[Evidence, ...] = ()
+    refused: tuple[str, ...] = ()  # kinds of failure for which the model's sentence was not shown
 
 
 @dataclass(frozen=True, slots=True)

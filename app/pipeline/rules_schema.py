@@ -352,3 +352,9 @@ class Rules:
     version: str
     shop_file: RulesFile
     scoring_file: RulesFile
+
+
+def public_reasons(rules: Rules) -> Mapping[str, PublicReason]:
+    """Rule id → what a shopper may know of it, for every rule that can keep a product out of a slate."""
+    slate: dict[str, PublicReason] = {rule.id: "shop_policy" for rule in rules.shop.slate}
+    return {**BUILT_IN, **slate, **{rule.id: rule.public_reason for rule in rules.shop.eligibility}}

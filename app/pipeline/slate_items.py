@@ -65,11 +65,12 @@ def slate_items(
     said: set[str] = set()
     finished = []
     for item, (_, evidence), proof, reason in zip(items, found, proofs, compiled, strict=True):
-        if proof is not None and proof.text not in said and not item.promoted:
+        if proof is not None and proof.ok and proof.text not in said and not item.promoted:
             spoken = replace(item, reason=proof.text, reason_source="llm")
             cited = proof.evidence_ids
         else:
-            spoken = replace(item, reason=reason.text, reason_source="template")
+            failed = () if proof is None else tuple(dict.fromkeys(failure.kind for failure in proof.failures))
+            spoken = replace(item, reason=reason.text, reason_source="template", refused=failed)
             cited = reason.evidence_ids
         said.add(spoken.reason or "")
         finished.append(replace(spoken, evidence=tuple(e for e in evidence if e.id in cited)))
@@ -107,9 +108,8 @@ def sentence_proof(
 
 
 def _proved(scene: Scene, order: ModelOrder, product: Product, evidence: tuple[Evidence, ...]) -> Proof | None:
-    """The model's sentence about an item, if every word of it follows from what it cites; None otherwise."""
+    """Whether every word of the model's sentence about an item follows from what it cites; None where it wrote none."""
     text = order.prose.get(product.product_id)
     if text is None or scene.query.reasons != "llm":
         return None
-    proof = sentence_proof(text, product, evidence, order.profile_facts, config=scene.config, currency=scene.currency)
-    return proof if proof.ok else None
+    return sentence_proof(text, product, evidence, order.profile_facts, config=scene.config, currency=scene.currency)

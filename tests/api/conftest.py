@@ -12,6 +12,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 
+from app.adapters.prometheus import Metrics
 from app.browse import Department, Listing, Order
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
@@ -295,6 +296,7 @@ class FakeApplication:
         parts = ReportParts(self.attribution, rule, settings.currency, FixedClock().now, self.attribution)
         self.reports = ReportDesk(parts, ThreadPoolExecutor(1))
         self.clock = FixedClock()
+        self.metering = Metrics()
         self.changes = 0
         self.catalogue = CatalogueEditor(self.store, now=self.clock.now, changed=self._note_change)  # type: ignore[arg-type]
         self.rules_public_reasons: Mapping[str, PublicReason] = {"stock": "out_of_stock", "margin": "shop_policy"}

@@ -41,6 +41,7 @@ def test_it_lists_the_endpoints_of_this_version(document: dict[str, Any]) -> Non
         "/api/chat": ["post"],
         "/livez": ["get"],
         "/readyz": ["get"],
+        "/metrics": ["get"],
     }
 
 
@@ -55,8 +56,8 @@ def test_every_operation_describes_its_answer_and_its_problems(document: dict[st
                     assert "content" not in response
                     continue
                 [media_type] = response["content"]
-                if media_type == "text/event-stream":
-                    continue  # its events are described in words
+                if media_type in ("text/event-stream", "text/plain"):
+                    continue  # its events or lines are described in words
                 name = response["content"][media_type]["schema"]["$ref"].rsplit("/", 1)[1]
                 assert name in document["components"]["schemas"]
                 assert (media_type == "application/problem+json") == (name == "ProblemAnswer") == (status[0] != "2")
@@ -98,5 +99,8 @@ def test_it_says_where_key_and_token_go(document: dict[str, Any]) -> None:
     assert document["components"]["securitySchemes"]["shopperToken"]["name"] == "X-Shopper-Token"
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            if path == "/metrics":
+                assert operation["security"] == [{"apiKey": []}, {"metricsToken": []}]
+                continue
             expected = [{"apiKey": []}, {"apiKey": [], "shopperToken": []}] if path.startswith("/api/") else None
             assert operation.get("security") == expected

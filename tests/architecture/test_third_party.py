@@ -33,6 +33,7 @@ OWNERS = {
     "yaml": ["adapters/yaml_lines.py", "adapters/rule_files.py", "prompts.py"],
     "rapidfuzz": ["adapters/rule_files.py", "adapters/spelling.py"],
     "langfuse": ["adapters/"],
+    "prometheus_client": ["adapters/prometheus.py"],
 }
 
 

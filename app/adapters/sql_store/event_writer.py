@@ -81,6 +81,16 @@ class EventWriter:
             self._condition.notify()
         return result
 
+    @property
+    def depth(self) -> int:
+        """Events that wait or are being written."""
+        return self._events
+
+    @property
+    def capacity(self) -> int:
+        """Events that may."""
+        return self._capacity
+
     def close(self) -> None:
         """Writes what waits, then ends the thread."""
         with self._condition:

@@ -92,6 +92,16 @@ class SlateWriter:
             unwritten = self._unwritten.get(recommendation_id)
         return self._store.slate(recommendation_id) if unwritten is None else unwritten
 
+    @property
+    def depth(self) -> int:
+        """Slates that wait."""
+        return len(self._waiting)
+
+    @property
+    def capacity(self) -> int:
+        """Slates that may."""
+        return self._capacity
+
     def close(self) -> None:
         """Writes what waits and ends the thread; a store that fails now loses it, counted and logged."""
         with self._condition:

@@ -101,4 +101,5 @@ def _query_from(values: dict[str, Any]) -> Query:
 
 def _item_from(values: dict[str, Any]) -> RankedItem:
     evidence = tuple(Evidence(**fact) for fact in values.pop("evidence"))
-    return RankedItem(**values, evidence=evidence)
+    refused = tuple(values.pop("refused", ()))  # absent of slates of earlier versions
+    return RankedItem(**values, evidence=evidence, refused=refused)

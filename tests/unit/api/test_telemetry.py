@@ -66,13 +66,21 @@ def test_no_line_holds_a_shoppers_id(capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_an_exception_is_logged_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    """With its trace, and without the server's second copy of it."""
+    """With its type and where it was raised, not its message; and without the server's second copy of it."""
     configure_logging()
-    error = RuntimeError("boom")
+    try:
+        {}["ada@example.com"]
+    except KeyError as key_error:
+        error = RuntimeError("boom for ada@example.com")
+        error.__cause__ = key_error
     structlog.get_logger("app.x").error("unexpected_error", exc_info=error)
     logging.getLogger("uvicorn.error").error("Exception in ASGI application\n", exc_info=error)
     [line] = capsys.readouterr().err.splitlines()
-    assert "boom" in json.loads(line)["exception"]
+    told = json.loads(line)["exception"]
+    assert "test_telemetry.py:" in told
+    assert told.index("KeyError") < told.index("RuntimeError")
+    assert "ada" not in line
+    assert "boom" not in line
 
 
 def test_a_person_can_read_the_console_style(capsys: pytest.CaptureFixture[str]) -> None:
