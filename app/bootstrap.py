@@ -124,6 +124,7 @@ class Application:
     leases: SqlLeases | None  # None: this is the only worker
     privacy: PersonalData
     observing: Observing
+    metering: Metering
 
     @property
     def browsing(self) -> Browsing:
@@ -134,11 +135,6 @@ class Application:
     def reports(self) -> ReportDesk:
         """Business reports."""
         return self.reporting.desk
-
-    @property
-    def metering(self) -> Metering:
-        """Counts requests, and tells Prometheus."""
-        return self.observing.metering
 
     @property
     def rules_public_reasons(self) -> Mapping[str, PublicReason]:
@@ -263,8 +259,9 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     privacy = open_personal_data(
         settings.data_dir, store, None if model is None else model.cache, keeper, observing.forget_traces
     )
-    jobs = standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge)
     reporting = Reporting.open(settings, clock.now)
+    jobs = standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge)
+    jobs.append(metering.attribution_job(reporting.parts))
     return Application(
         settings=settings,
         store=store,
@@ -283,7 +280,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         shelves=shelves,
         privacy=privacy,
         observing=observing,
-        leader=leader_of([*jobs, metering.attribution_job(reporting.parts)], leases),
+        metering=metering,
+        leader=leader_of(jobs, leases),
         leases=leases,
         reporting=reporting,
         assistant=ShoppingAssistant.over(
