@@ -20,6 +20,7 @@ from app import __version__
 from app.domain.errors import BadInput, ConfigurationError, ShelfwiseError
 from app.domain.imports import ImportReport
 from app.domain.ranking import MAX_ID_CHARS, MAX_QUERY_CHARS
+from app.langfuse_commands import langfuse
 from app.report_commands import costs, report
 from app.search_command import search
 from app.settings import Settings
@@ -297,6 +298,7 @@ def erase(
 app.command()(report)
 app.command()(costs)
 app.command()(search)
+app.add_typer(langfuse)
 
 
 @app.command()

@@ -24,16 +24,25 @@ OWNERS = {
     "starlette": ["api/", "main.py", "telemetry.py"],
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
-    "typer": ["cli", "report_commands.py", "search_command.py"],
-    "rich": ["cli", "progress_bar.py", "chat_console.py", "report_table.py", "report_commands.py", "search_command.py"],
+    "typer": ["cli", "report_commands.py", "search_command.py", "langfuse_commands.py"],
+    "rich": [
+        "cli",
+        "progress_bar.py",
+        "chat_console.py",
+        "report_table.py",
+        "report_commands.py",
+        "search_command.py",
+        "langfuse_commands.py",
+    ],
     "litellm": ["adapters/llm"],
     "instructor": ["adapters/llm"],
     "tenacity": ["adapters/llm"],
     "diskcache": ["adapters/disk_cache.py"],
     "yaml": ["adapters/yaml_lines.py", "adapters/rule_files.py", "prompts.py"],
     "rapidfuzz": ["adapters/rule_files.py", "adapters/spelling.py"],
-    "langfuse": ["adapters/"],
     "prometheus_client": ["adapters/prometheus.py"],
+    "langfuse": ["adapters/langfuse_trace/"],
+    "opentelemetry": ["adapters/langfuse_trace/"],
 }
 
 

@@ -343,7 +343,8 @@ class LangfuseStandIn:
 
     def _changed_widget(self, given: Any, query: Mapping[str, str], wanted: str) -> tuple[int, Any]:
         parse_obj_as(UpdateDashboardWidgetRequest, checked(UpdateDashboardWidgetRequest, given))
-        return 200, self._find("widgets", wanted) | {}
+        self._find("widgets", wanted).update(given)
+        return 200, self._find("widgets", wanted)
 
     def _widgets(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
         return 200, _page(self.held.widgets, query)
@@ -376,7 +377,7 @@ class LangfuseStandIn:
     def _new_prompt(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
         parse_obj_as(CreateTextPromptRequest, checked(CreateTextPromptRequest, given))
         version = 1 + sum(one["name"] == given["name"] for one in self.held.prompts)
-        made = {"labels": [], "tags": [], "config": {}, **given, "version": version}
+        made = {"labels": [], "tags": [], "config": {}, "type": "text", **given, "version": version}
         self.held.prompts.append(made)
         parse_obj_as(TextPrompt, made)
         return 200, made

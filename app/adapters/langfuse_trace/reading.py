@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import get_args
+from typing import Literal, get_args
 
 from app.adapters.langfuse_trace.observation import (
     About,
@@ -34,6 +34,16 @@ ORDERED_BY_MODEL = frozenset(("llm", "partial", "cache", "stale"))
 
 MADE: frozenset[str] = frozenset(get_args(CallOutcome))
 """Outcomes of calls that were made; a reserved call that was not has a refusal instead, and cost nothing."""
+
+CallUse = Literal["", ".behind", ".renewed"]
+"""What a call was for, as its generation's name ends: the slate that waited has its order; that slate went out without
+it; or nobody waited, an older answer was renewed."""
+
+ORDERING = ("rerank", "rerank.shared", "rerank.cached")
+"""Names of generations of which each stands for one slate that has this prompt's order."""
+
+CALLS = ("rerank", "rerank.behind", "rerank.renewed", "assistant.round")
+"""Names of generations that were calls, and so cost something."""
 
 # Stage of a slate's stopwatch → how it is shown. "rerank" is the wait; the call itself is a generation.
 _STAGES: dict[str, tuple[Kind, str]] = {
@@ -108,7 +118,7 @@ def request_observations(told: RequestTold, about: About) -> list[Observation]:
     return found
 
 
-def call_observation(row: LedgerRow, about: About) -> Observation:
+def call_observation(row: LedgerRow, about: About, use: CallUse) -> Observation:
     """The generation of a call, with exactly the ledger's figures."""
     trace_id, root_id = _trace(row.request_id)
     name, version = prompt_of(row.prompt_id)
@@ -119,7 +129,7 @@ def call_observation(row: LedgerRow, about: About) -> Observation:
         observation_id_of(row.call_id, "round") if chat else observation_id_of(row.request_id, "generation"),
         root_id,
         "generation",
-        "assistant.round" if chat else row.purpose,
+        "assistant.round" if chat else f"{row.purpose}{use}",
         row.at,
         row.at + row.seconds,
         about,

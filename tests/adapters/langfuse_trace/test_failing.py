@@ -14,7 +14,7 @@ from app.domain.interactions import EventKind
 from tests.support.langfuse_stand_in import PUBLIC, SECRET, LangfuseStandIn
 from tests.support.langfuse_told import NAMES, event, slate, told, tracing
 
-FAILURES = ["dead", "hung", "slow", "401", "429", "500"]
+FAILURES = ["dead", "hung", "500", *(pytest.param(mode, marks=pytest.mark.slow) for mode in ("slow", "401", "429"))]
 
 
 def failing(langfuse: LangfuseStandIn, mode: str) -> None:

@@ -89,7 +89,7 @@ def test_a_renewed_answer_keeps_trace_and_cost(langfuse: LangfuseStandIn) -> Non
     """A call behind a stale answer belongs to no served slate: its trace has a root that is no recommendation."""
     with tracing(langfuse) as listening:
         listening.call_ended(row("f" * 32))
-    (generation,) = langfuse.held.named("rerank")
+    (generation,) = langfuse.held.named("rerank.renewed")
     (root,) = langfuse.held.named("refresh")
     assert generation.parent_id == root.id
     assert generation.cost_usd == 0.002
