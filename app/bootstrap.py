@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,51 +12,41 @@ import structlog
 from pydantic import TypeAdapter
 
 from app.adapters.clock import AsOfClock
-from app.adapters.disk_cache import DiskOrderCache
 from app.adapters.embedder_onnx import OnnxEmbedder
 from app.adapters.embedder_source import onnx_folder, resolve_source
-from app.adapters.gate_file import load_gate
 from app.adapters.index_source import open_index_source
-from app.adapters.llm import LiteLlmClient
 from app.adapters.personal_data import open_personal_data
 from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import load_rules, refuse_dangling
-from app.adapters.secret_file import installation_secret
+from app.adapters.secret_file import open_pseudonyms
 from app.adapters.shelf_keeper import ShelfKeeper
 from app.adapters.sql_store.event_writer import EventWriter
 from app.adapters.sql_store.leases import SqlLeases
-from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
 from app.assistant import ShoppingAssistant
 from app.browse import Browsing
-from app.chat.model_answer import ChatModel
 from app.domain.errors import ConfigurationError, EmbedderUnavailable
 from app.domain.interactions import Consent, Personalization
 from app.domain.ranking import PublicReason
 from app.finder import Finder
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
-from app.jobs import leader_of, standing_jobs
+from app.jobs import leader_of, ledger_job, standing_jobs
 from app.leader import Leader
-from app.metered import MeteredCalls
 from app.metering import Metering
-from app.observer import SILENCE, Observer
+from app.model_parts import ModelParts, open_cheap_client, open_client, open_model
 from app.observing import Observing
 from app.pipeline.hidden_products import mostly_hidden
-from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.rules_schema import Rules, public_reasons
 from app.ports import Embedder
 from app.privacy import PersonalData
-from app.prompts import Prompt, load_prompt
 from app.report import ReportDesk
 from app.reporting import Reporting
-from app.rerank import RerankStage
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 from app.shelves import ShelfService
-from app.single_flight import SingleFlight
 from app.telemetry import ContextPool
 
 log = structlog.get_logger(__name__)
@@ -78,25 +66,6 @@ class Health:
     ready: bool
     degraded: tuple[str, ...] = ()
     details: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelParts:
-    """What the model stage is wired from."""
-
-    client: LiteLlmClient
-    prompt: Prompt
-    cache: DiskOrderCache
-    ledger: SqlLedger
-    stage: RerankStage
-    chat: ChatModel
-    writer: ThreadPoolExecutor  # of the ledger
-
-    def close(self) -> None:
-        """Writes what waits and closes files; after `stage.close()`."""
-        self.writer.shutdown(wait=True)
-        self.cache.close()
-        self.ledger.close()
 
 
 @dataclass(slots=True)
@@ -158,7 +127,8 @@ class Application:
         self.leader.start()
         self.pools[1].submit(self.parts.finder.warm)
         if self.model is not None:
-            await self.model.client.warm({"rerank": self.model.prompt.schema or {}})
+            for client in filter(None, (self.model.client, self.model.cheap)):
+                await client.warm({"rerank": self.model.prompt.schema or {}})
 
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
@@ -260,8 +230,11 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         settings.data_dir, store, None if model is None else model.cache, keeper, observing.forget_traces
     )
     reporting = Reporting.open(settings, clock.now)
-    jobs = standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge)
-    jobs.append(metering.attribution_job(reporting.parts))
+    jobs = [
+        *standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge),
+        ledger_job(reporting.attribution.ledger(), settings.ledger_retention_days),
+        metering.attribution_job(reporting.parts),
+    ]
     return Application(
         settings=settings,
         store=store,
@@ -290,64 +263,6 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     )
 
 
-def open_model(settings: Settings, leases: SqlLeases | None = None, observer: Observer = SILENCE) -> ModelParts:
-    """The model stage that the settings name, in step with other workers where there are leases. Sends nothing.
-
-    Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
-    """
-    client = open_client(settings)
-    prompt = load_prompt(settings.prompts_dir, "rerank", "v1")
-    gate = load_gate(settings.rules_dir)
-    ledger = SqlLedger.open(settings.sqlalchemy_url, on_settled=observer.call_ended)
-    cache = DiskOrderCache.open(
-        settings.data_dir / "cache", fresh_s=settings.cache_fresh_s, stale_s=settings.cache_stale_s
-    )
-
-    # One thread of its own: the database has one writer, and a lock on it must not hold up requests without a model.
-    writer = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-
-    async def in_thread(function: Callable[..., _T], /, *args: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(writer, functools.partial(function, *args))
-
-    calls = MeteredCalls(client, ledger, settings.llm_daily_budget_usd, client.worst_case_usd, in_thread)
-    stage = RerankStage(
-        calls=calls,
-        prompt=prompt,
-        gate=gate,
-        cache=cache,
-        fresh_s=settings.cache_fresh_s,
-        pseudonyms=open_pseudonyms(settings),
-        single_flight=None if leases is None else SingleFlight(leases, cache, in_thread=in_thread),
-    )
-    chat = ChatModel(calls, load_prompt(settings.prompts_dir, "chat", "v1"), settings.chat_deadline_ms)
-    return ModelParts(client, prompt, cache, ledger, stage, chat, writer)
-
-
-def open_client(settings: Settings) -> LiteLlmClient:
-    """The model's client; sends and imports nothing.
-
-    Raises: ConfigurationError: the price is unknown, or only half of it is given.
-    """
-    prices = (settings.llm_price_input_usd, settings.llm_price_output_usd)
-    if (prices[0] is None) != (prices[1] is None):
-        raise ConfigurationError(
-            "Set both SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD, or neither."
-        )
-    client = LiteLlmClient.open(
-        settings.llm_model,
-        settings.llm_api_base,
-        settings.llm_api_key.get_secret_value(),
-        max_concurrency=settings.llm_max_concurrency,
-        explicit_price=None if prices[0] is None or prices[1] is None else (prices[0], prices[1]),
-    )
-    if client.price_of() is None:
-        raise ConfigurationError(
-            f"The price of {settings.llm_model} is not known, and what is unknown is not 0. Set "
-            "SHELFWISE_LLM_PRICE_INPUT_USD and SHELFWISE_LLM_PRICE_OUTPUT_USD (US dollars per 1M tokens)."
-        )
-    return client
-
-
 def open_store(settings: Settings) -> SqlStore:
     """The store that the settings name, its schema up to date; the data folder is made where it is missing.
 
@@ -367,14 +282,6 @@ def open_store(settings: Settings) -> SqlStore:
         consent_default=consent_of(settings.consent_default),
         pseudonyms=open_pseudonyms(settings),
     )
-
-
-def open_pseudonyms(settings: Settings) -> Pseudonyms:
-    """What makes shoppers' pseudonyms: the keys of the settings, else one from the installation's own secret.
-
-    Raises: ConfigurationError: there is no secret and none can be made.
-    """
-    return Pseudonyms.of_secrets(settings.pseudonym_secrets or {1: installation_secret(settings.data_dir)})
 
 
 def open_embedder(settings: Settings) -> tuple[str | None, OnnxEmbedder | None]:
@@ -397,3 +304,18 @@ def consent_of(setting: str) -> Consent:
     if llm not in ("true", "false"):
         raise ValueError(f"{setting!r} is no consent; write none, session or full, a comma, and true or false")
     return Consent(personalization=_LEVEL.validate_python(level), llm_processing=llm == "true")
+
+
+__all__ = [
+    "Application",
+    "Health",
+    "ModelParts",
+    "build",
+    "consent_of",
+    "open_cheap_client",
+    "open_client",
+    "open_embedder",
+    "open_model",
+    "open_pseudonyms",
+    "open_store",
+]

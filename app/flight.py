@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from app.domain.budgets import NOBODY, Payer
 from app.domain.deadline import Deadline
 from app.domain.interactions import Consent
 from app.domain.model_calls import ModelCall, ModelReply, StoredOrder
@@ -42,6 +43,9 @@ class Plan:
     gate: GateLine
     consent: Consent
     shopper: str | None  # pseudonym
+    model: str = ""  # that is asked
+    payer: Payer = NOBODY
+    paid_key: str | None = None  # of the usual model's answer, while the cheap one is asked
 
 
 @dataclass(frozen=True, slots=True)

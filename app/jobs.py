@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from app.adapters.index_source import EmbeddedSource, SharedSource
 from app.adapters.reembedding import Reembedding
+from app.adapters.sql_store.ledger import SqlLedger
 from app.adapters.sql_store.store import SqlStore
 from app.leader import Job, Leader
 from app.ports import Clock, Embedder, Leases
@@ -30,6 +31,14 @@ INDEX_EVERY_S = 1.0
 REEMBED_EVERY_S = 0.1
 """How long a product with new words waits to be looked at. A look that finds nothing asks for the newest change:
 0.11 ms in the demo shop (500 looks one after the other)."""
+
+
+LEDGER_EVERY_S = 3_600.0
+
+
+def ledger_job(ledger: SqlLedger, retention_days: int, wall: Callable[[], float] = time.time) -> Job:
+    """Deletes the rows of model calls that are older than `retention_days`, by the wall clock, as they are stamped."""
+    return Job("purge_ledger", LEDGER_EVERY_S, lambda: ledger.purge(wall() - retention_days * 86_400.0))
 
 
 def standing_jobs(

@@ -269,9 +269,10 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
 
     Raises: ConfigurationError, as `server_config`.
     """
-    from app.bootstrap import build, open_client  # heavy: numpy, indexes, database
+    from app.bootstrap import build, open_cheap_client, open_client  # heavy: numpy, indexes, database
 
     if settings.llm_model:
         open_client(settings)  # what is wrong with it stops the start here, in one sentence
+        open_cheap_client(settings)
     app = create_app(lambda: build(settings))
     uvicorn.Server(server_config(app, settings, host=host, port=port)).run()

@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.budgets import Budget, Ration, Reservation
 from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
 from app.domain.chat import Remembered, Talker
 from app.domain.deadline import Deadline
@@ -240,8 +241,17 @@ class ModelClient(Protocol):
 class Ledger(Protocol):
     """A durable row per model call, and the daily budget. Any process of one machine may use the same ledger."""
 
-    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
-        """Writes the pending row if spent + reserved + worst case fits the day's budget; False = exhausted."""
+    def reserve(
+        self,
+        row: LedgerRow,
+        worst_case_usd: float,
+        daily_budget_usd: float | None,
+        budgets: Sequence[Budget] = (),
+        rations: Sequence[Ration] = (),
+    ) -> Reservation:
+        """Writes the pending row if spent + reserved + worst case fits every hard budget of the day, and the call
+        every ration; all of them at once, across processes.
+        """
         ...
 
     def settle(self, call_id: str, row: LedgerRow) -> None:

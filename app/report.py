@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Protocol
 
+from app.domain.budgets import NO_BUDGETS, Budget, Budgets, BudgetStanding
 from app.domain.errors import BadInput, Overloaded
 from app.domain.figures import AttributionRule, BusinessReport, Grouping, Period, Tally
 from app.domain.model_calls import CostGroup, CostGrouping
@@ -76,6 +77,10 @@ class Costs(Protocol):
         """What calls that began in [since, until) came to, the dearest group first. Raises: StoreUnavailable."""
         ...
 
+    def standings(self, budgets: Iterable[Budget]) -> Sequence[BudgetStanding]:
+        """How budgets stand today. Raises: StoreUnavailable."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CostReport:
@@ -85,6 +90,7 @@ class CostReport:
     grouping: CostGrouping
     groups: Sequence[CostGroup]
     total: CostGroup
+    budgets: Sequence[BudgetStanding] = ()  # today's, whatever the period
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class ReportParts:
     currency: str
     now: Callable[[], float]  # the service's clock (AS_OF), epoch seconds
     ledger: Costs
+    budgets: Budgets = NO_BUDGETS
 
 
 def business_report(parts: ReportParts, period: Period | None, grouping: Grouping | None) -> BusinessReport:
@@ -133,7 +140,7 @@ def cost_report(parts: ReportParts, since: str | None, until: str | None, groupi
     groups = parts.ledger.costs(group_by=grouping, since=period.since, until=end)
     counted = [field.name for field in fields(CostGroup) if field.name != "name"]
     total = CostGroup("total", **{name: sum(getattr(group, name) for group in groups) for name in counted})
-    return CostReport(period, grouping, groups, total)
+    return CostReport(period, grouping, groups, total, parts.ledger.standings(parts.budgets.by_scope.values()))
 
 
 class ReportDesk:

@@ -58,8 +58,15 @@ def costs(
     until: Annotated[str | None, typer.Option("--to", help="The same, excluded.")] = None,
     group_by: Annotated[str, typer.Option(help="model, placement, prompt or day.")] = "model",
     as_json: Annotated[bool, typer.Option("--json", help="As GET /api/costs answers.")] = False,
+    rebook_after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DAY",
+            help="First charge to this day (UTC, today's) what was charged to later ones by a clock that ran ahead.",
+        ),
+    ] = None,
 ) -> None:
-    """Print what model calls cost, from the ledger: the last 30 days, or a period."""
+    """Print what model calls cost, from the ledger: the last 30 days, or a period; and how the budgets stand today."""
     from typing import get_args
 
     import orjson
@@ -69,7 +76,7 @@ def costs(
     from app.cli import out, read_settings
     from app.domain.model_calls import CostGrouping
     from app.report import cost_report
-    from app.report_table import costs_table
+    from app.report_table import budgets_table, costs_table
     from app.reporting import Reporting
 
     chosen: CostGrouping | None = next((name for name in get_args(CostGrouping) if name == group_by), None)
@@ -77,6 +84,8 @@ def costs(
         raise typer.BadParameter(f"one of {', '.join(get_args(CostGrouping))}", param_hint="--group-by")
     settings = read_settings()
     open_store(settings).close()  # brings the schema up to date
+    if rebook_after is not None:
+        _rebook(settings.sqlalchemy_url, rebook_after)
     reporting = Reporting.open(settings, time.time)
     try:
         made = cost_report(reporting.parts, since, until, chosen)
@@ -86,3 +95,27 @@ def costs(
         sys.stdout.buffer.write(orjson.dumps(costs_answer(made), option=orjson.OPT_INDENT_2) + b"\n")
     else:
         out.print(costs_table(made))
+        if made.budgets:
+            out.print(budgets_table(made))
+
+
+def _rebook(url: str, day: str) -> None:
+    """Moves what is charged to days after this one to it, and says how much that was."""
+    from datetime import UTC, date, datetime
+
+    from app.adapters.sql_store.ledger import SqlLedger
+    from app.cli import err
+    from app.domain.errors import BadInput
+
+    try:
+        chosen = date.fromisoformat(day)
+    except ValueError:
+        raise BadInput(f"{day!r} is no day; write 2026-11-21.", field="--rebook-after") from None
+    if chosen > datetime.now(UTC).date():
+        raise BadInput(f"{day} is not here yet: its budget would be used up before it begins.", field="--rebook-after")
+    ledger = SqlLedger.open(url)
+    try:
+        moved = ledger.rebook_after(chosen.isoformat())
+    finally:
+        ledger.close()
+    err.print(f"Moved to {chosen}: {moved:.6f} US dollars.", highlight=False)

@@ -78,6 +78,24 @@ def costs_table(report: CostReport) -> Table:
     return table
 
 
+def budgets_table(report: CostReport) -> Table:
+    """One row per budget: what it allows, what is charged to it today, and whether it is passed."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("budget, USD a day")
+    for heading in ("charged", "soft", "hard", ""):
+        table.add_column(heading, justify="right" if heading else "left")
+    for standing in report.budgets:
+        limits = (standing.budget.soft_usd, standing.budget.hard_usd)
+        state = "exhausted" if standing.exhausted else "soft budget exceeded" if standing.soft_exceeded else ""
+        table.add_row(
+            escape(standing.budget.scope),
+            f"{standing.charged_usd:.6f}",
+            *("-" if limit is None else f"{limit:g}" for limit in limits),
+            state,
+        )
+    return table
+
+
 def _lines(figures: Figures, currency: str) -> Iterator[tuple[str, str]]:
     yield "slates served", f"{figures.slates_served:,}"
     yield "slates shown", f"{figures.slates_shown:,}"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app.adapters.sql_store.attribution import SqlAttribution
+from app.budgets import budgets_of
 from app.domain.figures import AttributionRule
 from app.report import ReportDesk, ReportParts
 from app.settings import Settings
@@ -29,7 +30,7 @@ class Reporting:
         """
         attribution = SqlAttribution.open(settings.sqlalchemy_url)
         rule = AttributionRule(window_s=settings.attribution_window_days * 86_400.0)
-        parts = ReportParts(attribution, rule, settings.currency, now, attribution.ledger())
+        parts = ReportParts(attribution, rule, settings.currency, now, attribution.ledger(), budgets_of(settings))
         thread = ThreadPoolExecutor(1, thread_name_prefix="report")
         return cls(attribution, parts, thread, ReportDesk(parts, thread))
 

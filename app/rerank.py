@@ -7,6 +7,7 @@ answer goes into the cache. Requests for the same key share one call (single fli
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import uuid
 from collections import Counter
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
 import structlog
 
+from app.domain.budgets import NOBODY, Payer
 from app.domain.deadline import Deadline
 from app.domain.interactions import Consent
 from app.domain.model_calls import ModelCall, ModelReply, ProfileFact
@@ -44,7 +46,14 @@ LOCALE = "en"
 
 
 def rerank_call(
-    prompt: Prompt, given: PromptInput, *, reasons: int, call_id: str, request_id: str, placement: Placement
+    prompt: Prompt,
+    given: PromptInput,
+    *,
+    reasons: int,
+    call_id: str,
+    request_id: str,
+    placement: Placement,
+    payer: Payer = NOBODY,
 ) -> ModelCall:
     """What is sent to order these candidates: the one way from prompt lines to a call, for requests and evaluations.
 
@@ -66,6 +75,7 @@ def rerank_call(
         max_output_tokens=MAX_OUTPUT_TOKENS,
         schema=prompt.schema,
         schema_name="rerank",
+        payer=payer,
     )
 
 
@@ -96,16 +106,17 @@ class RerankStage:
         self._tasks: set[asyncio.Task[None]] = set()
         self.repairs: Counter[str] = Counter()  # kind → times, over all replies
 
-    def plan(self, query: Query, profile: Profile, consent: Consent) -> Plan | FallbackReason:
-        """Under which key and gate line a model may order this request, or why it may not."""
+    def plan(self, query: Query, profile: Profile, consent: Consent, payer: Payer = NOBODY) -> Plan | FallbackReason:
+        """Under which key and gate line which model may order this request, or why none may."""
         stated = bool(query.text) or query.budget_minor is not None
         if not consent.llm_processing and query.text is None and query.product_id is None:
             return "opted_out"
+        model = self._calls.model_for("rerank", query.placement, payer)
         line = gate_line(
             self._gate,
             history_bucket(profile.interactions),
             "stated" if stated else "none",
-            self._calls.model,
+            model,
             self._prompt.content_hash,
         )
         if line.w == 0:
@@ -113,19 +124,20 @@ class RerankStage:
         # Under consent `none` an answer is made from nobody's profile, so nobody is noted with it.
         shopper = None if consent.personalization == "none" else self._pseudonym(query)
         budget = profile.preferences.budget_minor if query.budget_minor is None else query.budget_minor
-        key = cache_key(
+        key_of = functools.partial(
+            cache_key,
             query,
             profile=profile_digest(profile, shopper),
             budget_minor=budget,
             locale=LOCALE,
-            model=self._calls.model,
             prompt_id=self._prompt.id,
             prompt_hash=self._prompt.content_hash,
             schema_version=self._prompt.schema_version,
             gate=line.key,
             consent=consent,
         )
-        return Plan(key=key, gate=line, consent=consent, shopper=shopper)
+        paid_key = None if model == self._calls.model else key_of(model=self._calls.model)
+        return Plan(key_of(model=model), line, consent, shopper, model, payer, paid_key)
 
     def _pseudonym(self, query: Query) -> str | None:
         """Who asks, under the id that says most; None for somebody without any."""
@@ -136,8 +148,12 @@ class RerankStage:
         return None if query.session_id is None else self._pseudonyms.of(query.session_id, "session")
 
     def cached(self, plan: Plan) -> ModelOrder | None:
-        """A complete answer given before to the same question: `cache` while fresh, `stale` until it is dropped."""
-        hit = self._cache.get(plan.key)
+        """A complete answer given before to the same question: `cache` while fresh, `stale` until it is dropped.
+
+        While the cheap model is asked, a fresh answer of the usual one goes before its own: it is paid for.
+        """
+        paid = None if plan.paid_key is None else self._cache.get(plan.paid_key)
+        hit = paid if paid is not None and paid[1] <= self._fresh_s else self._cache.get(plan.key)
         if hit is None:
             return None
         stored, age_s = hit
@@ -178,7 +194,7 @@ class RerankStage:
             return flight
         if not items:
             return "not_requested"  # nothing is eligible: there is nothing to order
-        refusal = self._calls.refusal()
+        refusal = self._calls.refusal(plan.model)
         if refusal is not None:
             return refusal
         given = prompt_input(items, facts, seed=plan.key)
@@ -190,10 +206,11 @@ class RerankStage:
             call_id=uuid.uuid4().hex,
             request_id=request_id,
             placement=query.placement,
+            payer=plan.payer,
         )
         candidates = tuple(item.product_id for item in items)
         asked = Asked(given, candidates, tuple(percentiles), reasons)
-        flight = Flight(plan=plan, asked=asked, call=call, model=self._calls.model)
+        flight = Flight(plan=plan, asked=asked, call=call, model=plan.model)
         self._flights[plan.key] = flight
         # A task of its own: a client that leaves now must not leave a flight behind that never starts, and a store
         # that is slow to write the reservation must not hold up a request beyond its deadline.
@@ -208,6 +225,7 @@ class RerankStage:
             run = await self._calls.start(
                 flight.call,
                 deadline,
+                model=flight.model,
                 ended=lambda reply: self._landed(flight, reply),
                 left_behind=lambda: flight.left_behind,
             )
@@ -267,7 +285,7 @@ class RerankStage:
 
     def refresh(self, plan: Plan, again: Callable[[], Coroutine[None, None, None]]) -> None:
         """Asks anew, behind the request served from it, for an answer that is stale or has too few sentences."""
-        if plan.key not in self._flights and self._calls.refusal() is None:
+        if plan.key not in self._flights and self._calls.refusal(plan.model) is None:
             self._later(again())
 
     @property

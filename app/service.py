@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, TypeVar
 
+from app.domain.budgets import NOBODY, Payer
 from app.domain.catalog import Product, Snapshot
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
@@ -108,19 +109,21 @@ class RecommendationService:
     def __init__(self, parts: ServiceParts) -> None:
         self._parts = parts
 
-    async def recommend(self, query: Query, deadline: Deadline) -> Slate:
+    async def recommend(self, query: Query, deadline: Deadline, payer: Payer = NOBODY) -> Slate:
         """The slate for one validated query.
 
-        Args:    deadline: how long a model may be waited for; the baseline needs none of it.
+        Args:    deadline: how long a model may be waited for; the baseline needs none of it; payer: of a model call.
         Returns: at most `query.limit` items, fewer when fewer are eligible, never an ineligible one.
         Raises:  UnknownProduct: the query names a product that the shop does not have.
         """
-        work, slate = await self._in_thread(self._first, query)
+        work, slate = await self._in_thread(self._first, query, payer)
         if slate is None:
             slate = await self._in_thread(self._finish, work, await self._ordered(work, deadline))
         return self._offered(work, slate)
 
-    async def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+    async def stream(
+        self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY
+    ) -> AsyncIterator[Streamed]:
         """`baseline` at once, `slate` when the model's order is complete or late, then `reason` as each is proved.
 
         Where the final slate is known at once it comes first and there is no `baseline`. The two have different ids.
@@ -128,7 +131,7 @@ class RecommendationService:
         Args:    deadline: how long the order is waited for; until: how long reasons are.
         Raises:  UnknownProduct.
         """
-        work, slate = await self._in_thread(self._first, query)
+        work, slate = await self._in_thread(self._first, query, payer)
         flight = self._flight(work, deadline) if slate is None else None
         stage = self._parts.rerank
         if stage is None or not isinstance(flight, Flight):
@@ -181,9 +184,9 @@ class RecommendationService:
         )
         return flight if isinstance(flight, Flight) else ModelOrder("baseline", flight, gate=work.plan.gate)
 
-    async def _ask_again(self, query: Query) -> None:
+    async def _ask_again(self, query: Query, payer: Payer) -> None:
         """Fills the cache anew behind an answer that is stale or too short."""
-        work = await self._in_thread(self._begin, query, use_cache=False)
+        work = await self._in_thread(self._begin, query, payer, use_cache=False)
         self._flight(work, Deadline.after_ms(0), anew=True)
 
     def _offered(self, work: Work, slate: Slate) -> Slate:
@@ -194,7 +197,7 @@ class RecommendationService:
         if stage is not None and isinstance(work.plan, Plan) and known is not None:
             too_short = query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))
             if known.strategy == "stale" or too_short:
-                stage.refresh(work.plan, functools.partial(self._ask_again, query))
+                stage.refresh(work.plan, functools.partial(self._ask_again, query, work.plan.payer))
         return slate
 
     def prepared(self, query: Query) -> Work:
@@ -217,13 +220,13 @@ class RecommendationService:
         """
         return await self._in_thread(self._fate, recommendation_id, product_id)
 
-    def _first(self, query: Query) -> tuple[Work, Slate | None]:
+    def _first(self, query: Query, payer: Payer) -> tuple[Work, Slate | None]:
         """Everything before the model, and the slate as well where no model needs to be waited for."""
-        work = self._begin(query)
+        work = self._begin(query, payer)
         order = ModelOrder("baseline", work.plan) if isinstance(work.plan, str) else work.known
         return work, None if order is None else self._finish(work, order)
 
-    def _begin(self, query: Query, *, ask: bool = True, use_cache: bool = True) -> Work:
+    def _begin(self, query: Query, payer: Payer = NOBODY, *, ask: bool = True, use_cache: bool = True) -> Work:
         """Everything before the model: profile, a cached answer, or candidates, baseline and what a prompt tells.
 
         Args: ask: False makes the whole baseline and nothing for a model; use_cache: False makes an answer anew.
@@ -240,7 +243,7 @@ class RecommendationService:
         stage = self._parts.rerank
         plan: Plan | FallbackReason = "no_model"
         if stage is not None and ask:
-            plan = stage.plan(query, profile, shopper.consent)
+            plan = stage.plan(query, profile, shopper.consent, payer)
         begun = functools.partial(
             Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch, consent=shopper.consent
         )

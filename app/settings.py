@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -19,6 +20,18 @@ def shipped_directory(name: str) -> Path:
     """A directory of shipped data (rules, prompts, fixtures/shop): beside the code, or inside the installed package."""
     beside = _REPOSITORY / name
     return beside if beside.is_dir() else _RESOURCES / name
+
+
+_SCOPE = re.compile(r"total|home|product|cart|search|email|chat|key:[0-9a-f]{8}")
+
+
+class SpendLimits(BaseModel):
+    """A budget in US dollars per UTC day."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
+
+    soft: float | None = Field(default=None, ge=0)
+    hard: float | None = Field(default=None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -81,6 +94,24 @@ class Settings(BaseSettings):
     stream_deadline_ms: int = Field(default=4000, ge=0, description="The same for the stream's second slate.")
     llm_max_concurrency: int = Field(default=16, ge=1, description="Model calls at a time, per worker.")
     llm_daily_budget_usd: float | None = Field(default=None, ge=0, description="Spend per UTC day; empty = no cap.")
+    llm_budgets: Annotated[dict[str, SpendLimits], NoDecode] = Field(
+        default={},
+        description='Spend per UTC day by place or API key: {"chat":{"soft":1,"hard":2},"key:1a2b3c4d":{"hard":5}}.',
+    )
+    llm_cheap_model: str = Field(
+        default="", description="A litellm model id of the same provider, asked beyond a soft budget; empty = none."
+    )
+    llm_cheap_price_input_usd: float | None = Field(
+        default=None, ge=0, description="Its price per 1M input tokens, where litellm does not know it."
+    )
+    llm_cheap_price_output_usd: float | None = Field(default=None, ge=0, description="The same for output tokens.")
+    llm_calls_per_hour_shopper: int = Field(
+        default=60, ge=0, description="Model calls an hour per shopper or session, with API keys set; 0 = no limit."
+    )
+    llm_calls_per_hour_address: int = Field(
+        default=600, ge=0, description="The same per address of callers with a publishable key; 0 = no limit."
+    )
+    ledger_retention_days: int = Field(default=400, ge=31, description="How long the row of each model call is kept.")
     llm_price_input_usd: float | None = Field(
         default=None, ge=0, description="US dollars per 1M input tokens, where litellm does not know the model's price."
     )
@@ -151,8 +182,28 @@ class Settings(BaseSettings):
             raise ValueError(f"{scheme}: not supported in this version; use sqlite:///path/shop.db or leave it empty")
         return value
 
+    @field_validator("llm_budgets", mode="before")
+    @classmethod
+    def _read_budgets(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        example = '{"chat":{"soft":1,"hard":2}}'
+        try:
+            read = json.loads(value or "{}", object_pairs_hook=_each_once)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"not the JSON of budgets ({error}); write {example}") from None
+        if not isinstance(read, dict):
+            raise ValueError(f"not a JSON object; write {example}")  # noqa: TRY004 - pydantic takes ValueErrors only
+        return {scope: _limits(scope, limits) for scope, limits in read.items()}
+
     @field_validator(
-        "llm_daily_budget_usd", "llm_price_input_usd", "llm_price_output_usd", "langfuse_sample_rate", mode="before"
+        "llm_daily_budget_usd",
+        "llm_price_input_usd",
+        "llm_price_output_usd",
+        "llm_cheap_price_input_usd",
+        "llm_cheap_price_output_usd",
+        "langfuse_sample_rate",
+        mode="before",
     )
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
@@ -192,6 +243,35 @@ class Settings(BaseSettings):
     def has_keys(self) -> bool:
         """Whether any API key is configured; without one the service listens on loopback only."""
         return bool(self.api_keys_secret or self.api_keys_publishable)
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON. Raises ValueError for a name that is in it twice: the last would win, silently."""
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{max(names, key=names.count)!r} is there twice")
+    return dict(pairs)
+
+
+def _limits(scope: str, limits: object) -> SpendLimits:
+    """One budget of LLM_BUDGETS. Raises ValueError, saying what is wrong with it."""
+    if not _SCOPE.fullmatch(scope):
+        raise ValueError(
+            f"{scope!r} is nothing that a budget can be for; choose from total, home, product, cart, search, email, "
+            "chat, and key: with the first 8 hexadecimal digits of an API key's SHA-256"
+        )
+    try:
+        read = SpendLimits.model_validate(limits)
+    except ValidationError as error:
+        found = "; ".join(f"{'.'.join(map(str, e['loc'])) or scope}: {e['msg']}" for e in error.errors())
+        raise ValueError(f"the budget of {scope!r} is wrong ({found})") from None
+    if read.soft is None and read.hard is None:
+        raise ValueError(f"the budget of {scope!r} has neither soft nor hard")
+    if read.soft is not None and read.hard is not None and read.soft > read.hard:
+        raise ValueError(f"the soft budget of {scope!r} is above its hard one and would never be heard of")
+    if scope == "total" and read.hard is not None:
+        raise ValueError("the hard budget of everything is SHELFWISE_LLM_DAILY_BUDGET_USD; total takes soft only")
+    return read
 
 
 def _pseudonym_secrets(setting: str) -> dict[int, bytes]:

@@ -8,6 +8,8 @@ import secrets
 from pathlib import Path
 
 from app.domain.errors import ConfigurationError
+from app.pipeline.pseudonym import Pseudonyms
+from app.settings import Settings
 
 NAME = "secret.key"
 _BYTES = 32
@@ -58,3 +60,11 @@ def _create(path: Path) -> None:
             os.link(draft, path)
     finally:
         draft.unlink()
+
+
+def open_pseudonyms(settings: Settings) -> Pseudonyms:
+    """What makes shoppers' pseudonyms: the keys of the settings, else one from the installation's own secret.
+
+    Raises: ConfigurationError: there is no secret and none can be made.
+    """
+    return Pseudonyms.of_secrets(settings.pseudonym_secrets or {1: installation_secret(settings.data_dir)})

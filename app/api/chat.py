@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated, Any, cast
 
 import structlog
@@ -42,7 +43,8 @@ async def post_chat(context: Context, caller: CurrentCaller, body: Annotated[Cha
     """Answers the shopper's newest message. Who is talking follows from the session, never from what is said."""
     if body.user_id is not None:
         caller.require_shopper(body.user_id)
-    parts = cast("AsyncGenerator[ChatPart, None]", context.assistant.answer(body.turn()))
+    turn = replace(body.turn(), payer=caller.payer(body.user_id, body.anonymous_id, body.session_id))
+    parts = cast("AsyncGenerator[ChatPart, None]", context.assistant.answer(turn))
     # The first part is made before the answer begins, so that a shop that can't be read is a problem and no stream.
     first = await anext(parts)
     stream = UiMessageStream(uuid.uuid4().hex, context.currency)

@@ -13,6 +13,7 @@ from starlette.types import Scope
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyRing, KeyScope
 from app.api.tokens import ShopperTokens, TokenRefused
+from app.domain.budgets import NOBODY, PartyKind, Payer
 from app.domain.catalog import Product
 from app.domain.chat import ChatPart, ChatTurn
 from app.domain.deadline import Deadline
@@ -29,11 +30,13 @@ from app.shelves import Shelved
 class Recommending(Protocol):
     """The recommendation service, as far as HTTP needs it."""
 
-    async def recommend(self, query: Query, deadline: Deadline) -> Slate:
+    async def recommend(self, query: Query, deadline: Deadline, payer: Payer = NOBODY) -> Slate:
         """The slate for a query, by the deadline. Raises: UnknownProduct for the query's product."""
         ...
 
-    def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+    def stream(
+        self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY
+    ) -> AsyncIterator[Streamed]:
         """`baseline`, `slate`, `reason`… for a query. Raises: UnknownProduct, on the first step."""
         ...
 
@@ -140,11 +143,30 @@ class Caller:
     scope: KeyScope
     token: str | None
     tokens: ShopperTokens | None
+    key_id: str = ""  # "" where no key is configured
+    address: str | None = None  # of a caller whose calls are counted by it
 
     @property
     def is_secret(self) -> bool:
         """Whether the caller is the shop itself."""
         return self.scope is KeyScope.SECRET
+
+    def payer(self, user_id: str | None, anonymous_id: str | None, session_id: str | None) -> Payer:
+        """On whose account the model calls of a request go that names these ids: the one that says most counts.
+
+        A secret key's address is the shop's own server and counts nothing; without keys nobody is counted.
+        """
+        if not self.key_id:
+            return NOBODY
+        named: tuple[tuple[PartyKind, str | None], ...] = (
+            ("user", user_id),
+            ("anonymous", anonymous_id),
+            ("session", session_id),
+        )
+        parties = [(kind, name) for kind, name in named if name is not None][:1]
+        if not self.is_secret and self.address is not None:
+            parties.append(("address", self.address))
+        return Payer(self.key_id, tuple(parties))
 
     def require_secret(self) -> None:
         """Raises: ApiError (403 secret_key_required) for a publishable key."""
@@ -191,7 +213,8 @@ async def _caller(
     scope: KeyScope | None = request.scope["state"].get("key_scope")
     if scope is None:  # Gate has refused this already; a router mounted past it stays closed too
         raise ApiError(Code.API_KEY_MISSING, "Send a key of this service in the X-API-Key header.")
-    return Caller(scope, token, ApiContext.of(request.scope).tokens)
+    state = request.scope["state"]
+    return Caller(scope, token, ApiContext.of(request.scope).tokens, state.get("key_id", ""), state.get("address"))
 
 
 Context = Annotated[ApiContext, Depends(_context)]

@@ -49,6 +49,18 @@ class CostGroupAnswer(_Model):
     background: int
 
 
+class BudgetAnswer(_Model):
+    """A budget in US dollars a UTC day, and what is charged to it today, worst cases of open calls included."""
+
+    scope: str  # "total", a placement, "chat", or "key:" and the start of an API key's SHA-256
+    day: str
+    charged: float
+    soft: float | None
+    hard: float | None
+    soft_exceeded: bool  # the alert: from now on the cheap model is asked, where there is one
+    exhausted: bool  # from now on no model is asked
+
+
 class CostsAnswer(_Model):
     """Model calls that began in the period, the dearest group first."""
 
@@ -58,6 +70,7 @@ class CostsAnswer(_Model):
     group_by: CostGrouping
     groups: list[CostGroupAnswer]
     total: CostGroupAnswer
+    budgets: list[BudgetAnswer]
 
 
 @router.get(
@@ -81,6 +94,18 @@ def costs_answer(report: CostReport) -> Json:
         "groupBy": report.grouping,
         "groups": [_group(group) for group in report.groups],
         "total": _group(report.total),
+        "budgets": [
+            {
+                "scope": standing.budget.scope,
+                "day": standing.day,
+                "charged": round(standing.charged_usd, 9),
+                "soft": standing.budget.soft_usd,
+                "hard": standing.budget.hard_usd,
+                "softExceeded": standing.soft_exceeded,
+                "exhausted": standing.exhausted,
+            }
+            for standing in report.budgets
+        ],
     }
 
 

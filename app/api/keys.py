@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from app.domain.budgets import key_id
 from app.domain.errors import ConfigurationError
 from app.settings import Settings, is_loopback
 
@@ -21,6 +23,14 @@ class KeyScope(StrEnum):
 
     SECRET = "secret"  # noqa: S105
     PUBLISHABLE = "publishable"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """What a request may do by its key, and on whose account it goes."""
+
+    scope: KeyScope
+    id: str  # see app.domain.budgets.key_id
 
 
 class KeyRing:
@@ -36,8 +46,10 @@ class KeyRing:
                 "One key is in both SHELFWISE_API_KEYS_SECRET and SHELFWISE_API_KEYS_PUBLISHABLE; "
                 "remove it from one of them."
             )
-        self._digests = [(_digest(key.encode()), KeyScope.SECRET) for key in secret]
-        self._digests += [(_digest(key.encode()), KeyScope.PUBLISHABLE) for key in publishable]
+        self._known = [(_digest(key.encode()), KnownKey(KeyScope.SECRET, key_id(key.encode()))) for key in secret]
+        self._known += [
+            (_digest(key.encode()), KnownKey(KeyScope.PUBLISHABLE, key_id(key.encode()))) for key in publishable
+        ]
 
     @classmethod
     def from_settings(cls, settings: Settings) -> KeyRing:
@@ -50,16 +62,21 @@ class KeyRing:
     @property
     def empty(self) -> bool:
         """Whether no key is configured: callers are then trusted, and must be on this machine."""
-        return not self._digests
+        return not self._known
+
+    def known(self, key: bytes) -> KnownKey | None:
+        """Scope and id of a presented key, None when it is not known. Compares all digests in constant time."""
+        presented = _digest(key)
+        found: KnownKey | None = None
+        for digest, one in self._known:
+            if hmac.compare_digest(digest, presented):
+                found = one
+        return found
 
     def scope_of(self, key: bytes) -> KeyScope | None:
-        """The scope of a presented key, None when it is not known. Compares all digests in constant time."""
-        presented = _digest(key)
-        found: KeyScope | None = None
-        for digest, scope in self._digests:
-            if hmac.compare_digest(digest, presented):
-                found = scope
-        return found
+        """The scope alone."""
+        found = self.known(key)
+        return None if found is None else found.scope
 
 
 def _digest(key: bytes) -> bytes:

@@ -87,8 +87,9 @@ class Gate:
             await self._app(scope, receive, send)
             return
         keys = ApiContext.of(scope).keys
+        client = scope.get("client")
+        scope["state"]["address"] = client[0] if client else None
         if keys.empty:
-            client = scope.get("client")
             refusal = why_not_local(client[0] if client else None, scope["headers"])
             if refusal is not None:
                 detail = (
@@ -99,7 +100,8 @@ class Gate:
             scope["state"]["key_scope"] = KeyScope.SECRET
         else:
             key = _header(scope, b"x-api-key")
-            found = keys.scope_of(key) if key else None
+            known = keys.known(key) if key else None
+            found = None if known is None else known.scope
             if found is None and _is_api(scope):
                 code = Code.API_KEY_UNKNOWN if key else Code.API_KEY_MISSING
                 detail = "Send a key of this service in the X-API-Key header."
@@ -107,6 +109,7 @@ class Gate:
                 await problem(scope, code, detail, headers=challenge)(scope, receive, send)
                 return
             scope["state"]["key_scope"] = found
+            scope["state"]["key_id"] = "" if known is None else known.id
         await self._app(scope, receive, send)
 
 

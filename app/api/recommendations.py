@@ -61,7 +61,8 @@ async def _answer(request: Request, context: ApiContext, caller: Caller, query: 
     if query.user_id is not None:
         caller.require_shopper(query.user_id)
     deadline_ms = context.default_deadline_ms if query.deadline_ms is None else query.deadline_ms
-    slate = await context.service.recommend(query, Deadline.after_ms(deadline_ms))
+    payer = caller.payer(query.user_id, query.anonymous_id, query.session_id)
+    slate = await context.service.recommend(query, Deadline.after_ms(deadline_ms), payer)
     note(request.scope, slate)
     products = await asyncio.to_thread(context.service.products, [item.product_id for item in slate.items])
     public_reasons = None if caller.is_secret else context.public_reasons

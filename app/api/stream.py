@@ -43,7 +43,8 @@ async def stream_recommendations(
     if query.user_id is not None:
         caller.require_shopper(query.user_id)
     wait_ms = context.stream_deadline_ms if query.deadline_ms is None else query.deadline_ms
-    streamed = context.service.stream(query, Deadline.after_ms(wait_ms), Deadline.after_ms(REASONS_UNTIL_MS))
+    payer = caller.payer(query.user_id, query.anonymous_id, query.session_id)
+    streamed = context.service.stream(query, Deadline.after_ms(wait_ms), Deadline.after_ms(REASONS_UNTIL_MS), payer)
     # The first event is made before the answer begins, so that an unknown product is a 404 and not a broken stream.
     first = await anext(streamed)
     return EventSourceResponse(

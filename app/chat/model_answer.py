@@ -18,6 +18,7 @@ from app.chat.shop import Shop
 from app.chat.tool_arguments import read_call, tool_specs
 from app.chat.tool_box import ToolBox, ToolResult
 from app.chat.transcript import Transcript
+from app.domain.budgets import Payer
 from app.domain.chat import BrokenOff, Cards, ChatPart, Clarify, Comparison, Said, ToolAnswered, ToolAsked, ToolRefused
 from app.domain.deadline import Deadline
 from app.domain.errors import BadInput
@@ -110,7 +111,7 @@ class ModelAnswer:
         messages = list(await self._opening(talk, shopper, transcript))
         answer = _Answer(self, talk, transcript, ToolBox(self._shop, self._plain, talk, transcript, shopper), progress)
         for round_ in range(1, ROUNDS_MAX + 1):
-            call = self._call(messages, progress.request_id, with_tools=round_ < ROUNDS_MAX)
+            call = self._call(messages, progress.request_id, talk.turn.payer, with_tools=round_ < ROUNDS_MAX)
             reply: ModelReply | None = None
             async for step in answer.listen(call, deadline):
                 if isinstance(step, ModelReply):
@@ -141,7 +142,7 @@ class ModelAnswer:
             budget_text=None if limit is None else money(limit, self._shop.currency),
         )
 
-    def _call(self, messages: Sequence[Message], request_id: str, *, with_tools: bool) -> ModelCall:
+    def _call(self, messages: Sequence[Message], request_id: str, payer: Payer, *, with_tools: bool) -> ModelCall:
         return ModelCall(
             call_id=uuid.uuid4().hex,
             request_id=request_id,
@@ -152,6 +153,7 @@ class ModelAnswer:
             messages=tuple(messages),
             max_output_tokens=MAX_OUTPUT_TOKENS,
             tools=self._tools if with_tools else (),
+            payer=payer,
         )
 
     async def _opening(self, talk: Conversation, shopper: Shopper, transcript: Transcript) -> tuple[Message, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.domain.budgets import NOBODY, Payer
 from app.domain.catalog import Product
 from app.domain.ranking import Evidence
 
@@ -48,6 +49,7 @@ class ChatTurn:
     conversation_id: str | None = None
     product_id: str | None = None  # the product page that the shopper is on
     cart: tuple[str, ...] = ()
+    payer: Payer = field(default=NOBODY, compare=False)  # of the model calls that the answer takes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.domain.budgets import NOBODY, TOTAL, Payer
 from app.domain.ranking import Placement, Usage
 
 Purpose = Literal["rerank", "chat", "warm_up"]
@@ -68,6 +69,12 @@ class ModelCall:
     schema: Mapping[str, object] | None = None  # strict JSON schema of the reply, None for free text
     schema_name: str = "reply"
     tools: tuple[ToolSpec, ...] = ()
+    payer: Payer = NOBODY
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The budgets that it counts against; see `budget_scopes`."""
+        return budget_scopes(self.purpose, self.placement, self.payer.key_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,22 @@ class LedgerRow:
     estimated: bool = False
     seconds: float = 0.0
     background: bool = False  # nobody waited for it any more when it ended
+    key_id: str = ""  # of the API key that it was made for; "" without one
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The budgets that it counts against; see `budget_scopes`."""
+        return budget_scopes(self.purpose, self.placement, self.key_id)
+
+
+def budget_scopes(purpose: str, placement: str, key_id: str) -> tuple[str, ...]:
+    """What a call counts against: everything, its place, and its API key where there is one.
+
+    The assistant is a place of its own ("chat"), although its rows carry the placement `search`: a chat is no slot of
+    a page, and the contract's placements are such slots.
+    """
+    place = "chat" if purpose == "chat" else placement
+    return (TOTAL, place, f"key:{key_id}") if key_id else (TOTAL, place)
 
 
 CostGrouping = Literal["model", "placement", "prompt", "day"]

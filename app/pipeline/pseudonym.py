@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Kind = Literal["user", "anonymous", "session"]
+Kind = Literal["user", "anonymous", "session", "address"]
 
 _PURPOSE = b"shelfwise pseudonym"
 _HEX_DIGITS = 32  # 128 bits: no collision among any number of shoppers that a shop can have

@@ -92,10 +92,10 @@ class TimedCalls(MeteredCalls):
         run = await super().start(call, deadline, **watched)
         if not isinstance(run, str):
             self.received_at, self.sentence = None, ""
-            self._watcher = asyncio.create_task(self._watch(run))
+            self._watcher = asyncio.create_task(self._time_sentence(run))
         return run
 
-    async def _watch(self, run: ModelRun) -> None:
+    async def _time_sentence(self, run: ModelRun) -> None:
         while re.search(r"[.!?]\s", run.text()) is None:
             if await run.wait(0.001) is not None and re.search(r"[.!?]", run.text()) is None:
                 return

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Literal, TypeVar
 
+from app.domain.budgets import Reservation
 from app.domain.deadline import Deadline
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import HISTORY_BUCKETS
@@ -88,8 +89,8 @@ class _Forgetful:
 class _Unwritten:
     """A ledger that nobody may write to."""
 
-    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
-        return False
+    def reserve(self, row: LedgerRow, *_limits: object) -> Reservation:
+        return Reservation(False)
 
     def settle(self, call_id: str, row: LedgerRow) -> None:
         """Nothing was reserved."""

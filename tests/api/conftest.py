@@ -14,6 +14,8 @@ from fastapi import FastAPI
 
 from app.adapters.prometheus import Metrics
 from app.browse import Department, Listing, Order
+from app.budgets import budgets_of
+from app.domain.budgets import NOBODY, Payer
 from app.domain.catalog import Product
 from app.domain.deadline import Deadline
 from app.domain.errors import ShopperErased, UnknownProduct, UnknownRecommendation
@@ -173,10 +175,12 @@ class FakeService:
         self._store = store
         self.queries: list[Query] = []
         self.deadlines: list[Deadline] = []
+        self.payers: list[Payer] = []
         self.slates: dict[str, Slate] = {}
         self.fails_with: Exception | None = None
 
-    async def recommend(self, query: Query, deadline: Deadline) -> Slate:
+    async def recommend(self, query: Query, deadline: Deadline, payer: Payer = NOBODY) -> Slate:
+        self.payers.append(payer)
         if self.fails_with is not None:
             raise self.fails_with
         if query.product_id is not None and query.product_id not in self._store.catalogue:
@@ -205,7 +209,9 @@ class FakeService:
         self.slates[slate.recommendation_id] = slate
         return slate
 
-    async def stream(self, query: Query, deadline: Deadline, until: Deadline) -> AsyncIterator[Streamed]:
+    async def stream(
+        self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY
+    ) -> AsyncIterator[Streamed]:
         """The same slate twice under two ids, then one item's late sentence."""
         yield Streamed("baseline", await self.recommend(query, deadline))
         slate = await self.recommend(query, until)
@@ -293,7 +299,9 @@ class FakeApplication:
         self.assistant = FakeAssistant()
         self.attribution = FakeAttribution()
         rule = AttributionRule(window_s=7 * 86_400.0)
-        parts = ReportParts(self.attribution, rule, settings.currency, FixedClock().now, self.attribution)
+        parts = ReportParts(
+            self.attribution, rule, settings.currency, FixedClock().now, self.attribution, budgets_of(settings)
+        )
         self.reports = ReportDesk(parts, ThreadPoolExecutor(1))
         self.clock = FixedClock()
         self.metering = Metrics()

@@ -6,7 +6,7 @@ import pytest
 
 from app.api.costs import CostsAnswer
 from app.domain.errors import StoreUnavailable
-from tests.api.conftest import Shop
+from tests.api.conftest import OpenShop, Shop
 
 
 async def test_the_groups_add_up_to_the_total(shop: Shop) -> None:
@@ -44,3 +44,15 @@ async def test_a_broken_ledger_is_503(shop: Shop) -> None:
     shop.behind.attribution.fails_with = StoreUnavailable("gone")
     async with shop.secret() as client:
         assert (await client.get("/api/costs")).status_code == 503
+
+
+async def test_budgets_stand_beside_the_sums(open_shop: OpenShop) -> None:
+    """What is charged today, what is allowed, and whether the alert holds or nothing is left."""
+    budgets = '{"home":{"soft":0.5,"hard":9},"chat":{"hard":0.75}}'
+    async with open_shop(llm_budgets=budgets) as shop, shop.client() as client:
+        body = (await client.get("/api/costs")).json()
+    CostsAnswer.model_validate(body)
+    told = {
+        b["scope"]: (b["charged"], b["soft"], b["hard"], b["softExceeded"], b["exhausted"]) for b in body["budgets"]
+    }
+    assert told == {"home": (0.75, 0.5, 9.0, True, False), "chat": (0.75, None, 0.75, False, True)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from app.domain.budgets import Budget, BudgetStanding
 from app.domain.figures import (
     ORDER_COLUMNS,
     SHOPPER_COLUMNS,
@@ -39,6 +40,9 @@ class FakeAttribution:
         group = GroupTally(dict.fromkeys(SLATE_COLUMNS, nothing), orders, visits, no_waits)
         shop = ShopTally(dict.fromkeys(SHOPPER_COLUMNS, nothing), orders, visits, no_waits)
         return Tally(group, {} if grouping is None else {"home": group}, shop, LeftOut())
+
+    def standings(self, budgets: Iterable[Budget]) -> Sequence[BudgetStanding]:
+        return [BudgetStanding(budget, "2026-09-21", 0.75) for budget in budgets]
 
     def costs(self, *, group_by: CostGrouping, since: float, until: float) -> Sequence[CostGroup]:
         if self.fails_with is not None:

@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 
 from app.bootstrap import Application, build, open_model
+from app.domain.budgets import Payer
 from app.domain.deadline import Deadline
 from app.domain.errors import ConfigurationError, StoreUnavailable
 from app.domain.interactions import Consent
@@ -523,3 +524,79 @@ def test_a_ledger_that_can_not_be_written_is_no_budget_that_is_spent(ask, monkey
     slate = ask(work)
     assert (slate.strategy, slate.fallback_reason) == ("baseline", "overloaded")
     assert len(slate.items) == 5
+
+
+def test_beyond_a_soft_budget_the_cheap_model_orders_and_is_named(ask, provider) -> None:
+    """meta.model is the model that was asked; its answers have keys of their own, a paid-for one is served first."""
+
+    async def work(application: Application) -> list[Slate]:
+        slates = [await slate_of(application)]
+        await settled(application)
+        for query in ({}, {"user_id": "student"}, {"user_id": "student"}):
+            slates.append(await slate_of(application, **query))
+            await settled(application)
+        rows = application.model.ledger.rows(since=0.0, until=9e12)
+        assert sorted(row.model for row in rows) == ["openai/simulated-cheap", "openai/simulated-ranker"]
+        return slates
+
+    usual, paid, cheap, again = ask(
+        work,
+        llm_budgets='{"home":{"soft":0}}',
+        llm_cheap_model="openai/simulated-cheap",
+        llm_cheap_price_input_usd=0.05,
+        llm_cheap_price_output_usd=0.10,
+    )
+    assert (usual.strategy, usual.model) == ("llm", "openai/simulated-ranker")
+    assert (paid.strategy, paid.model) == ("cache", "openai/simulated-ranker")
+    assert (cheap.strategy, cheap.model) == ("llm", "openai/simulated-cheap")
+    assert cheap.usage.cost_usd < usual.usage.cost_usd / 2
+    assert (again.strategy, again.model) == ("cache", "openai/simulated-cheap")
+
+
+def test_a_hard_budget_of_a_place_leaves_other_places_alone(ask) -> None:
+    """The baseline there, budget_exhausted; a model elsewhere."""
+
+    async def work(application: Application) -> list[Slate]:
+        return [await slate_of(application, placement=place) for place in ("home", "cart")]
+
+    home, cart = ask(work, llm_budgets='{"home":{"hard":0.0}}')
+    assert (home.strategy, home.fallback_reason) == ("baseline", "budget_exhausted")
+    assert cart.strategy == "llm"
+
+
+def test_ever_new_visitors_from_one_address_cause_no_more_calls_than_it_may(ask, provider) -> None:
+    """Denial of wallet: each visitor is new, the address is not; the rest are baselines, told as overload."""
+
+    async def work(application: Application) -> list[Slate]:
+        slates = []
+        for n in range(12):
+            payer = Payer("k", (("anonymous", f"visitor-{n}"), ("address", "203.0.113.9")))
+            query = Query(anonymous_id=f"visitor-{n}", text=f"gift {n}")
+            slates.append(await application.service.recommend(query, Deadline.after_ms(PATIENT_MS), payer))
+        await settled(application)
+        return slates
+
+    before = provider.status()["counts"]["requests"]
+    slates = ask(work, llm_calls_per_hour_address=3)
+    assert provider.status()["counts"]["requests"] == before + 3
+    assert [slate.fallback_reason for slate in slates] == [None] * 3 + ["overloaded"] * 9
+    assert all(slate.items for slate in slates)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"llm_cheap_model": "openai/simulated-ranker"},
+        {"llm_cheap_model": "openai/nobody-knows-its-price"},
+        {"llm_cheap_model": "openai/x", "llm_cheap_price_input_usd": 1.0},
+        {"llm_budgets": '{"key:00000000":{"hard":1}}'},
+    ],
+)
+def test_a_cheap_model_without_a_price_stops_the_start(ask, changes) -> None:
+    """So do the usual model twice and a budget for a key that is not there: none of them would guard anything."""
+
+    async def work(application: Application) -> None:
+        raise AssertionError("it started")
+
+    with pytest.raises(ConfigurationError, match="SHELFWISE_LLM_"):
+        ask(work, **changes)

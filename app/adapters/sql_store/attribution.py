@@ -72,7 +72,7 @@ class SqlAttribution:
         return cls(engine)
 
     def ledger(self) -> SqlLedger:
-        """The ledger on the same connections: for reading only."""
+        """The ledger on the same connections, for reports and what is done once in a while; not for calls."""
         return SqlLedger(self._engine, wall=time.time, on_settled=lambda row: None)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ SPREAD = "((code * 2654435761 % 4294967296) >> 8) % :buckets"
 
 _COST_NAMES: dict[Grouping | None, str] = {
     None: "''",
-    "placement": "c.placement",
+    "placement": "CASE c.purpose WHEN 'chat' THEN 'chat' ELSE c.placement END",  # as in the ledger's own sums
     "strategy": f"coalesce(n.name, '{NO_SLATE}')",
     "prompt": "c.prompt_id",
     "day": "date(coalesce(s.served_at, c.at), 'unixepoch')",

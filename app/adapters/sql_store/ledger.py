@@ -1,4 +1,4 @@
-"""The ledger: a durable row per model call, written before the call begins, and the daily budget that it guards."""
+"""The ledger: a durable row per model call, written before the call begins, and the budgets that it guards."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from sqlalchemy import Engine
 
+from app.adapters.sql_store import charges
 from app.adapters.sql_store.connection import cursor_of, open_engine, reading, writing
 from app.adapters.sql_store.migrate import migrate
+from app.domain.budgets import TOTAL, Budget, BudgetStanding, Ration, Reservation
 from app.domain.errors import ShelfwiseError
-from app.domain.model_calls import CostGroup, CostGrouping, LedgerRow
+from app.domain.model_calls import CostGroup, CostGrouping, LedgerRow, budget_scopes
 
 log = structlog.get_logger(__name__)
 
@@ -33,23 +36,34 @@ _LARGEST = 10**15
 
 _FIELDS = (
     "call_id, at, day, request_id, purpose, placement, model, prompt_id, prompt_hash, outcome, "
-    "input_tokens, output_tokens, cached_tokens, cost_usd, estimated, seconds, background"
+    "input_tokens, output_tokens, cached_tokens, cost_usd, estimated, seconds, background, key_id"
 )
-_INSERT = f"INSERT INTO model_calls ({_FIELDS}, charged_nano, owner) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"  # noqa: S608
-_STATE = "SELECT outcome, day, at, charged_nano FROM model_calls WHERE call_id = ?"
+_INSERT = f"INSERT INTO model_calls ({_FIELDS}, charged_nano, owner) VALUES ({','.join('?' * 20)})"  # noqa: S608
+_STATE = "SELECT outcome, day, charged_nano, purpose, placement, key_id FROM model_calls WHERE call_id = ?"
 _SETTLE = (
     "UPDATE model_calls SET request_id = ?, purpose = ?, placement = ?, model = ?, prompt_id = ?, prompt_hash = ?, "
     "outcome = ?, input_tokens = ?, output_tokens = ?, cached_tokens = ?, cost_usd = ?, estimated = ?, seconds = ?, "
     "background = ?, charged_nano = ? WHERE call_id = ?"
 )
-_CHARGE = (
-    "INSERT INTO model_spend (day, settled_nano, reserved_nano) VALUES (?, ?, ?) ON CONFLICT (day) DO UPDATE SET "
-    "settled_nano = settled_nano + excluded.settled_nano, reserved_nano = reserved_nano + excluded.reserved_nano"
+_PENDING = (
+    "SELECT call_id, day, at, charged_nano, owner, purpose, placement, key_id FROM model_calls "
+    "WHERE outcome = 'pending'"
 )
-_SPEND = "SELECT settled_nano, reserved_nano FROM model_spend WHERE day = ?"
-_PENDING = "SELECT call_id, day, at, charged_nano, owner FROM model_calls WHERE outcome = 'pending'"
 _LOST = "UPDATE model_calls SET outcome = 'lost' WHERE call_id = ?"
-_GROUPS = {"model": "model", "placement": "placement", "prompt": "prompt_id || '@' || prompt_hash", "day": "day"}
+_OLD = (
+    "DELETE FROM model_calls WHERE call_id IN "
+    "(SELECT call_id FROM model_calls WHERE at < ? AND outcome <> 'pending' LIMIT ?)"
+)
+_GROUPS = {
+    "model": "model",
+    # A chat is no slot of a page, so the assistant is a place of its own; as budgets have it.
+    "placement": "CASE purpose WHEN 'chat' THEN 'chat' ELSE placement END",
+    "prompt": "prompt_id || '@' || prompt_hash",
+    "day": "day",
+}
+
+PURGED_AT_ONCE = 2000
+"""Rows that one transaction deletes: reservations wait for it."""
 
 
 class SqlLedger:
@@ -94,11 +108,20 @@ class SqlLedger:
         """Closes every connection."""
         self._engine.dispose()
 
-    def reserve(self, row: LedgerRow, worst_case_usd: float, daily_budget_usd: float | None) -> bool:
+    def reserve(
+        self,
+        row: LedgerRow,
+        worst_case_usd: float,
+        daily_budget_usd: float | None,
+        budgets: Sequence[Budget] = (),
+        rations: Sequence[Ration] = (),
+    ) -> Reservation:
         """See Ledger. Outlives this process when it returns; a repeated call id changes nothing and is True.
 
         It is not flushed to the disk, which a call would wait for (1 to 5 ms): every settlement is, with all before it.
         So a power failure can take the reservations of the calls that were under way, and nothing else.
+
+        Args:   budgets: those of the row's scopes that are limited, beside the daily one; rations: of its payer.
 
         The day is the row's, or the newest that anything was charged to when that is later: a clock that is set
         back opens no second budget (docs/decisions/006).
@@ -111,18 +134,26 @@ class SqlLedger:
         with self._write_lock, writing(self._engine, flushed=False) as connection:
             cursor = cursor_of(connection)
             if cursor.execute(_STATE, (row.call_id,)).fetchone() is not None:
-                return True
+                return Reservation(True)
             self._mark_lost(cursor)
-            (newest,) = cursor.execute("SELECT max(day) FROM model_spend").fetchone()
-            day = row.day if newest is None else max(row.day, newest)
-            if daily_budget_usd is not None and sum(_spend(cursor, day)) + worst > daily_budget_usd * NANO + 0.5:
-                return False
-            cursor.execute(_INSERT, (row.call_id, row.at, day, *_values(row, "pending"), worst, self._owner))
-            cursor.execute(_CHARGE, (day, 0, worst))
+            day = max(row.day, charges.newest_day(cursor) or "")
+            limited = [Budget(TOTAL, hard_usd=daily_budget_usd), *budgets]
+            then = {budget: sum(charges.spend(cursor, day, budget.scope)) + worst for budget in limited}
+            over = tuple(budget.scope for budget in limited if _beyond(then[budget], budget.soft_usd))
+            for budget in limited:
+                if _beyond(then[budget], budget.hard_usd):
+                    return Reservation(False, budget.scope, "budget", over)
+            party = charges.passed(cursor, rations, row.at)
+            if party is not None:
+                return Reservation(False, party, "ration", over)
+            charges.count(cursor, rations, row.at)
+            written = (row.call_id, row.at, day, *_values(row, "pending"), row.key_id)
+            cursor.execute(_INSERT, (*written, worst, self._owner))
+            charges.charge(cursor, day, row.scopes, 0, worst)
         if row.day not in (day, self._warned_of):
             self._warned_of = row.day
             log.warning("ledger_clock_behind", day=row.day, charged_to=day)
-        return True
+        return Reservation(True, over_soft=over)
 
     def settle(self, call_id: str, row: LedgerRow) -> None:
         """See Ledger. Keeps time and day of the reservation; the first final row counts, later ones change nothing.
@@ -142,27 +173,38 @@ class SqlLedger:
             found = cursor.execute(_STATE, (call_id,)).fetchone()
             if found is None:
                 charge = _nano(row.cost_usd) if known and row.cost_usd is not None else 0
-                cursor.execute(_INSERT, (call_id, row.at, row.day, *final, charge, self._owner))
-                cursor.execute(_CHARGE, (row.day, charge, 0))
+                cursor.execute(_INSERT, (call_id, row.at, row.day, *final, row.key_id, charge, self._owner))
+                charges.charge(cursor, row.day, row.scopes, charge, 0)
                 return True
-            outcome, day, _, charged = found
+            outcome, day, charged, *place = found
             if outcome not in ("pending", "lost"):
                 return False
             charge = _nano(row.cost_usd) if known and row.cost_usd is not None else charged
             cursor.execute(_SETTLE, (*final, charge, call_id))
-            cursor.execute(_CHARGE, (day, charge, -charged) if outcome == "pending" else (day, charge - charged, 0))
+            sums = (charge, -charged) if outcome == "pending" else (charge - charged, 0)
+            charges.charge(cursor, day, budget_scopes(*place), *sums)
         return True
 
     def spent_usd(self, day: str) -> tuple[float, float]:
         """See Ledger; what lost calls and calls of unknown cost are charged with counts as settled."""
         with reading(self._engine) as connection:
-            settled, reserved = _spend(cursor_of(connection), day)
+            settled, reserved = charges.spend(cursor_of(connection), day, TOTAL)
         return settled / NANO, reserved / NANO
+
+    def standings(self, budgets: Iterable[Budget]) -> Sequence[BudgetStanding]:
+        """How these budgets stand on the day that a call would be charged to now."""
+        today = datetime.fromtimestamp(self._wall(), UTC).date().isoformat()
+        with reading(self._engine) as connection:
+            cursor = cursor_of(connection)
+            day = max(today, charges.newest_day(cursor) or "")
+            return [
+                BudgetStanding(budget, day, sum(charges.spend(cursor, day, budget.scope)) / NANO) for budget in budgets
+            ]
 
     def costs(self, *, group_by: CostGrouping, since: float, until: float) -> Sequence[CostGroup]:
         """What calls that began in [since, until), epoch seconds, came to per group; the dearest group first.
 
-        Groups by prompt are called "rerank/v1@<hash>". A day is the one charged.
+        Groups by prompt are called "rerank/v1@<hash>". A day is the one charged. The assistant's placement is "chat".
         """
         statement = (
             f"SELECT {_GROUPS[group_by]} AS name, count(*), sum(input_tokens), sum(output_tokens), "  # noqa: S608
@@ -194,23 +236,36 @@ class SqlLedger:
         """
         with self._write_lock, writing(self._engine) as connection:
             cursor = cursor_of(connection)
-            later = "FROM model_spend WHERE day > ?"
-            settled, reserved = cursor.execute(
-                f"SELECT coalesce(sum(settled_nano), 0), coalesce(sum(reserved_nano), 0) {later}", (day,)
-            ).fetchone()
             cursor.execute("UPDATE model_calls SET day = ? WHERE day > ?", (day, day))
-            cursor.execute(f"DELETE {later}", (day,))
-            cursor.execute(_CHARGE, (day, settled, reserved))
-            moved: float = (settled + reserved) / NANO
+            moved: float = charges.move_later(cursor, day) / NANO
         return moved
+
+    def purge(self, before: float) -> int:
+        """Deletes calls that began before a moment (epoch seconds, by the wall clock) and the sums of earlier days.
+
+        Counts of rations that are over go too. Returns the calls deleted; one that is pending stays.
+        """
+        purged = 0
+        while True:
+            with self._write_lock, writing(self._engine, flushed=False) as connection:
+                gone = cursor_of(connection).execute(_OLD, (before, PURGED_AT_ONCE)).rowcount
+            purged += gone
+            if gone < PURGED_AT_ONCE:
+                break
+        first_day = datetime.fromtimestamp(before, UTC).date().isoformat()
+        with self._write_lock, writing(self._engine) as connection:
+            cursor = cursor_of(connection)
+            cursor.execute("DELETE FROM model_charges WHERE day < ?", (first_day,))
+            charges.forget(cursor, self._wall())
+        return purged
 
     def _mark_lost(self, cursor: sqlite3.Cursor) -> int:
         before = self._wall() - LOST_AFTER_S
         lost = 0
-        for call_id, day, at, charged, owner in cursor.execute(_PENDING).fetchall():
+        for call_id, day, at, charged, owner, *place in cursor.execute(_PENDING).fetchall():
             if at < before or self._is_dead(owner):
                 cursor.execute(_LOST, (call_id,))
-                cursor.execute(_CHARGE, (day, charged, -charged))
+                charges.charge(cursor, day, budget_scopes(*place), charged, -charged)
                 lost += 1
         if lost:
             log.warning("ledger_calls_lost", calls=lost)
@@ -235,9 +290,9 @@ def _nano(usd: float) -> int:
     return min(_LARGEST, math.ceil(round(usd * NANO, 3)))
 
 
-def _spend(cursor: sqlite3.Cursor, day: str) -> tuple[int, int]:
-    found: tuple[int, int] | None = cursor.execute(_SPEND, (day,)).fetchone()
-    return (0, 0) if found is None else found
+def _beyond(nano: int, budget_usd: float | None) -> bool:
+    """Whether a sum is more than the budget, by more than half of the smallest amount there is."""
+    return budget_usd is not None and nano > budget_usd * NANO + 0.5
 
 
 def _values(row: LedgerRow, outcome: str, *, cost_usd: float | None = None) -> tuple[Any, ...]:

@@ -200,18 +200,30 @@ model_calls = Table(
     Column("background", Integer, nullable=False),
     Column("charged_nano", Integer, nullable=False),  # billionths of a US dollar that count against the budget
     Column("owner", String, nullable=False),  # process that makes the call: "<pid>.<random>"
+    Column("key_id", String, nullable=False, server_default=text("''")),  # of the API key: a prefix of its hash
     sqlite_with_rowid=False,
 )
 Index("model_calls_by_time", model_calls.c.at)
 Index("model_calls_pending", model_calls.c.at, sqlite_where=model_calls.c.outcome == "pending")
 
 # Running totals: summing a day's calls under the write lock would cost more with every call.
-model_spend = Table(
-    "model_spend",
+model_charges = Table(
+    "model_charges",
     metadata,
     Column("day", String, primary_key=True),
+    Column("scope", String, primary_key=True),  # "total", a placement, "chat", "key:<id>"
     Column("settled_nano", Integer, nullable=False),
     Column("reserved_nano", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Model calls of the last hour per shopper, session and address, under pseudonyms.
+model_rations = Table(
+    "model_rations",
+    metadata,
+    Column("party", String, primary_key=True),
+    Column("slot", Integer, primary_key=True),  # of five minutes, counted from the epoch
+    Column("calls", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.adapters.sql_store.ledger import SqlLedger
+from app.domain.budgets import Budget, Ration
 from app.domain.errors import StoreUnavailable
 from app.domain.model_calls import LedgerRow
 
@@ -71,7 +72,7 @@ def test_a_call_is_pending_and_then_final(ledger: SqlLedger) -> None:
 
 def test_the_budget_is_never_passed(ledger: SqlLedger) -> None:
     """What is reserved counts as spent until it is settled; a refused call leaves no row."""
-    assert [ledger.reserve(pending(f"c{i}"), 0.1, 0.3) for i in range(4)] == [True, True, True, False]
+    assert [bool(ledger.reserve(pending(f"c{i}"), 0.1, 0.3)) for i in range(4)] == [True, True, True, False]
     assert set(all_rows(ledger)) == {"c0", "c1", "c2"}
     ledger.settle("c0", ended(pending("c0"), 0.05))
     assert not ledger.reserve(pending("c4"), 0.1, 0.3)
@@ -289,3 +290,87 @@ def test_the_owner_names_this_process(ledger: SqlLedger, tmp_path: Path) -> None
         (owner,) = connection.execute("SELECT owner FROM model_calls").fetchone()
     connection.close()
     assert owner.startswith(f"{os.getpid()}.")
+
+
+HOME, KEY = Budget("home", hard_usd=0.2), Budget("key:aa", soft_usd=0.1, hard_usd=0.25)
+
+
+def of_key(call_id: str, placement: str = "home", purpose: str = "rerank") -> LedgerRow:
+    return replace(pending(call_id), placement=placement, purpose=purpose, key_id="aa")
+
+
+def charged(ledger: SqlLedger) -> dict[str, float]:
+    scopes = ("total", "home", "chat", "search", "key:aa")
+    return {s.budget.scope: s.charged_usd for s in ledger.standings([Budget(scope) for scope in scopes])}
+
+
+def test_every_scope_has_its_budget(ledger: SqlLedger) -> None:
+    """The first that a call would pass refuses it and is named; the others are charged nothing for it."""
+    limits = [HOME, KEY]
+    assert ledger.reserve(of_key("c1"), 0.15, 1.0, limits)
+    refused = ledger.reserve(of_key("c2"), 0.1, 1.0, limits)
+    assert (refused.granted, refused.refused_by, refused.reason) == (False, "home", "budget")
+    refused = ledger.reserve(of_key("c3", "cart"), 0.15, 1.0, [KEY])
+    assert (refused.refused_by, ledger.reserve(of_key("c4", "cart"), 0.1, 1.0, [KEY]).granted) == ("key:aa", True)
+    assert ledger.reserve(of_key("c5"), 0.1, 0.25, []).refused_by == "total"
+    assert charged(ledger) == {"total": 0.25, "home": 0.15, "chat": 0.0, "search": 0.0, "key:aa": 0.25}
+
+
+def test_settling_moves_every_scope(ledger: SqlLedger, wall: Wall) -> None:
+    """What was reserved is freed in each, what was paid charged in each; a lost call keeps its worst case in each."""
+    for call_id in ("paid", "lost"):
+        ledger.reserve(of_key(call_id, "search", "chat"), 0.1, None)
+    ledger.settle("paid", ended(of_key("paid", "search", "chat"), 0.03))
+    wall.now += 61
+    ledger.sweep()
+    assert charged(ledger) == {"total": 0.13, "home": 0.0, "chat": 0.13, "search": 0.0, "key:aa": 0.13}
+
+
+def test_a_soft_budget_refuses_nothing_and_says_so(ledger: SqlLedger) -> None:
+    """From the call on that passes it, each reservation names the scope."""
+    told = [ledger.reserve(of_key(f"c{i}"), 0.06, None, [KEY]).over_soft for i in range(3)]
+    assert told == [(), ("key:aa",), ("key:aa",)]
+
+
+def test_the_assistant_is_a_place_of_its_own(ledger: SqlLedger) -> None:
+    """Its rows keep a placement of the contract; sums and budgets call it chat."""
+    ledger.reserve(of_key("c1", "search", "chat"), 0.1, None)
+    ledger.reserve(of_key("c2", "search"), 0.1, None)
+    names = [group.name for group in ledger.costs(group_by="placement", since=0.0, until=1e12)]
+    assert (names, all_rows(ledger)["c1"].placement) == (["chat", "search"], "search")
+
+
+def test_no_hour_holds_more_calls_than_a_ration(ledger: SqlLedger, wall: Wall) -> None:
+    """Any sixty minutes, not only those of the clock; a party that is refused is charged nothing."""
+    made: list[float] = []
+    for minute in range(0, 240, 2):
+        at = NOON + 60.0 * minute
+        if ledger.reserve(pending(f"c{minute}", at=at), 0.0, None, (), [Ration("p", 7), Ration("q", 1000)]):
+            made.append(at)
+    assert max(sum(begin <= at < begin + 3600 for at in made) for begin in made) == 7
+    assert len(made) >= 21
+    refused = ledger.reserve(pending("more", at=made[-1]), 0.5, None, (), [Ration("q", 1000), Ration("p", 1)])
+    assert (refused.granted, refused.refused_by, refused.reason) == (False, "p", "ration")
+    assert "more" not in all_rows(ledger)
+
+
+def test_old_rows_go_and_with_them_their_days(ledger: SqlLedger, wall: Wall, url: str) -> None:
+    """Retention leaves what is younger, what is pending, and no count of a ration that is over."""
+    for call_id, day, at in (("old", "2025-01-01", 1_735_732_800.0), ("new", DAY, NOON)):
+        row = replace(pending(call_id, day=day, at=at), key_id="aa")
+        ledger.reserve(row, 0.1, None, (), [Ration("p", 10)])
+        ledger.settle(call_id, ended(row, 0.1))
+    ledger.reserve(pending("open", at=1_735_732_800.0), 0.1, None)
+    assert ledger.purge(NOON - 400 * 86_400) == 1
+    assert set(all_rows(ledger)) == {"new", "open"}
+    assert (ledger.spent_usd("2025-01-01"), ledger.spent_usd(DAY)) == ((0.0, 0.0), (0.1, 0.1))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("SELECT DISTINCT slot FROM model_rations").fetchall() == [(int(NOON // 300),)]
+    connection.close()
+
+
+def test_a_clock_that_ran_ahead_is_rebooked_in_every_scope(ledger: SqlLedger) -> None:
+    """Budgets of places and keys are freed of the later day as the daily one is."""
+    ledger.reserve(replace(of_key("c1"), day="2036-01-01"), 0.2, None)
+    assert ledger.rebook_after(DAY) == 0.2
+    assert charged(ledger) == {"total": 0.2, "home": 0.2, "chat": 0.0, "search": 0.0, "key:aa": 0.2}

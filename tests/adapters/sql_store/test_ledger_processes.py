@@ -6,22 +6,34 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from app.adapters.sql_store.ledger import SqlLedger
+from app.domain.budgets import Budget
 
 WORKER = Path(__file__).with_name("ledger_worker.py")
 DAY = "2026-11-21"
+NOON = 1_795_262_400.0
 WORST_USD, COST_USD = 0.002, 0.0015  # WORST_USD as in ledger_worker.py
 
 
 def start(
-    tmp_path: Path, name: str, *, calls: int, budget: float, cost: float = COST_USD, days: str = DAY
+    tmp_path: Path,
+    name: str,
+    *,
+    calls: int,
+    budget: float,
+    cost: float = COST_USD,
+    days: str = DAY,
+    scopes: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     url, log = f"sqlite:///{tmp_path}/shop.db", str(tmp_path / f"{name}.log")
-    return subprocess.Popen([sys.executable, str(WORKER), url, log, name, str(calls), str(budget), str(cost), days])
+    return subprocess.Popen(
+        [sys.executable, str(WORKER), url, log, name, str(calls), str(budget), str(cost), days, *scopes]
+    )
 
 
 def noted(tmp_path: Path, word: str) -> set[str]:
@@ -43,6 +55,26 @@ def test_processes_share_one_budget(tmp_path: Path) -> None:
     assert reserved == 0.0
     assert outcomes == {"complete": round(settled / COST_USD)}
     assert len(noted(tmp_path, "begin")) == outcomes["complete"]
+
+
+def test_processes_share_every_budget_at_once(tmp_path: Path) -> None:
+    """Four processes over two places and three keys: no scope is passed by 1%, and each is used to its end."""
+    limits = {"home": 0.05, "cart": 0.08, "key:aa": 0.03, "key:bb": 0.02}
+    total = 0.12
+    scopes = [f"{scope}={usd}" for scope, usd in limits.items()]
+    workers = [start(tmp_path, f"w{i}", calls=60, budget=total, scopes=scopes) for i in range(4)]
+    assert [worker.wait(timeout=60) for worker in workers] == [0] * 4
+    ledger = SqlLedger.open(f"sqlite:///{tmp_path}/shop.db", wall=lambda: NOON)
+    rows = ledger.rows(since=0.0, until=1e12, limit=10_000)
+    stand = {s.budget.scope: s.charged_usd for s in ledger.standings(Budget(scope) for scope in (*limits, "total"))}
+    ledger.close()
+    assert stand.keys() == {*limits, "total"}
+    for scope, limit in (*limits.items(), ("total", total)):
+        spent = sum(row.cost_usd or 0.0 for row in rows if scope in row.scopes)
+        assert stand[scope] == pytest.approx(spent, abs=1e-9), scope
+        assert spent <= limit * 1.01, scope
+    full = [scope for scope, limit in limits.items() if stand[scope] > limit - WORST_USD]
+    assert {"key:aa", "key:bb"} <= set(full)
 
 
 def test_no_race_at_the_end_of_a_budget(tmp_path: Path) -> None:
