@@ -29,7 +29,7 @@ class Clock:
 
 
 def settings(**given: Any) -> Settings:
-    return Settings(_env_file=None, **given)  # type: ignore[call-arg]
+    return Settings(_env_file=None, **given)
 
 
 def test_budgets_are_read_from_one_setting() -> None:
