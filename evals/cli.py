@@ -204,6 +204,69 @@ def search(
     out.print(f"Written: {path}", highlight=False, markup=False)
 
 
+@evaluations.command()
+def prompts(
+    prompt: Annotated[str, typer.Option(help="The prompt under test, such as rerank/v2.", metavar="NAME/VERSION")],
+    against: Annotated[
+        str | None, typer.Option(help="The prompt that it is set against.", metavar="NAME/VERSION")
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A litellm id, asked and paid for; may be repeated.", metavar="ID")
+    ] = None,
+    recorded: Annotated[
+        Path | None, typer.Option(help="Read replies from this file and ask nobody.", metavar="FILE")
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Also a program that plays a provider: no quality is measured.")
+    ] = False,
+    knobs: Annotated[str, typer.Option(help="Of the simulated provider: quality=0.5,ttft_ms=0.")] = "",
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenarios", help="Ids, or how they begin; may be repeated.")
+    ] = None,
+    stratum: Annotated[list[str] | None, typer.Option(help="Only scenarios of it; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many scenarios, spread over the golden set.")] = None,
+    shuffles: Annotated[int, typer.Option(min=0, max=20, help="Further orders of each prompt's lines.")] = 5,
+    variants: Annotated[bool, typer.Option(help="Ask the metamorphic variants, too.")] = True,
+    max_usd: Annotated[float, typer.Option(min=0, help="The most that this run may spend.")] = 1.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Calls at a time.")] = 8,
+    rpm: Annotated[float | None, typer.Option(min=0.1, help="Calls begun in a minute, at most.")] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Where replies and reports go.")] = Path("var/eval/prompts"),
+    gates: Annotated[
+        Path | None, typer.Option(help="What decides the exit code; else evals/prompts/gates.yaml.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Measure a rerank prompt on the golden set, alone or against another. Exit code 1: a gate fails."""
+    from app.cli import read_settings
+    from evals.prompts import command
+    from evals.prompts.reports.terminal import print_report
+    from evals.rerank.asking import Pace
+
+    wish = command.Wish(
+        prompt=prompt,
+        against=against,
+        models=tuple(model or ()),
+        recorded=recorded,
+        simulated=simulated,
+        knobs=knobs,
+        scenarios=tuple(scenario or ()),
+        strata=tuple(stratum or ()),
+        limit=limit,
+        shuffles=shuffles,
+        variants=variants,
+        max_usd=max_usd,
+        pace=Pace(concurrency, rpm, again=5),
+        folder=folder,
+        gates=gates,
+    )
+    settings = read_settings()
+    with command.progress_bar(err) as follow:
+        report = command.run(wish, settings, _say, follow)
+    print_report(report, out)
+    command.write_reports(report, folder, _say, settings.llm_deadline_ms / 1000.0)
+    if report.failed:
+        raise typer.Exit(1)
+
+
 def _day(text: str | None, option: str) -> float | None:
     """Midnight UTC of a day, epoch seconds."""
     if text is None:

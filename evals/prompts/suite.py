@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from typing import Protocol
 from app.domain.model_calls import ModelCall
 from app.pipeline.repair import read_reply
 from app.prompts import Prompt
-from evals.prompts.finding import Check, Finding
+from evals.prompts.finding import Check, Finding, SuiteCheck
 from evals.prompts.judging import Judge, Told
 from evals.prompts.outcome import Outcome, Posed
 from evals.prompts.posing import pose
@@ -33,6 +33,7 @@ class Plan:
     prompts: tuple[Prompt, ...]  # the one under test first, then the one that it is set against
     scenarios: tuple[Scenario, ...]
     checks: tuple[Check, ...]
+    suite_checks: tuple[SuiteCheck, ...] = ()  # over a whole run
     variants: Variants = lambda _scenario: ()
     shuffles: int = 0  # further orders of each scenario's lines
     max_usd: float = 1.0  # of this run, over all models
@@ -105,13 +106,13 @@ async def arun_suite(plan: Plan, models: Sequence[Answers], judge: Judge, progre
     for model in models:
         # What matters most is asked first, for every prompt: where money ends, it ends with the further shuffles.
         everything = sorted((q for found in by_prompt.values() for q in found), key=lambda q: q.rank)
-        desk = _Desk(model, everything, judge, plan.deadline_s)
+        desk = _Desk(plan, model, everything, judge)
         started = time.perf_counter()
         asked = await _asked(plan, model, everything, desk, spent, progress)
         spent += asked.spent_usd
-        outcomes = desk.finished()
+        desk.finish()
         rounds.append(Round(model.model, model.file, asked, time.perf_counter() - started, len(everything)))
-        runs += [_run(plan, prompt, model, by_prompt[prompt.id], outcomes, asked) for prompt in plan.prompts]
+        runs += [_run(plan, prompt, model, by_prompt[prompt.id], desk, asked) for prompt in plan.prompts]
     return Suite(tuple(runs), tuple(rounds))
 
 
@@ -120,37 +121,43 @@ class _Question:
     """One call to be made, and which scenario's family its outcome belongs to."""
 
     posed: Posed
-    family: str
+    family: tuple[str, str]  # prompt and scenario
     rank: tuple[int, int]  # plain before variants before shuffles, then as the golden set has them
 
 
 def _questions(plan: Plan, prompt: Prompt) -> tuple[_Question, ...]:
     found = []
     for place, scenario in enumerate(plan.scenarios):
-        found.append(_Question(pose(scenario, prompt), scenario.id, (0, place)))
-        found += [_Question(pose(v, prompt), scenario.id, (1, place)) for v in plan.variants(scenario)]
-        found += [
-            _Question(pose(scenario, prompt, n), scenario.id, (1 + n, place)) for n in range(1, plan.shuffles + 1)
-        ]
+        name = (prompt.id, scenario.id)
+        found.append(_Question(pose(scenario, prompt), name, (0, place)))
+        found += [_Question(pose(v, prompt), name, (1, place)) for v in plan.variants(scenario)]
+        found += [_Question(pose(scenario, prompt, n), name, (1 + n, place)) for n in range(1, plan.shuffles + 1)]
     return tuple(found)
 
 
 class _Desk:
-    """Judges replies while others are still under way: in a thread, so that streams are read in time."""
+    """Judges replies and runs the checks of a scenario as soon as all its replies are there, while others are still
+    under way: in a thread, so that streams are read in time."""
 
-    def __init__(self, model: Answers, questions: Sequence[_Question], judge: Judge, deadline_s: float | None) -> None:
+    def __init__(self, plan: Plan, model: Answers, questions: Sequence[_Question], judge: Judge) -> None:
+        self._plan = plan
         self._model = model
         self._judge = judge
-        self._deadline_s = deadline_s
-        self._of_request: dict[str, list[Posed]] = defaultdict(list)
+        self._of_request: dict[str, list[_Question]] = defaultdict(list)
         self._aliases: dict[str, tuple[int, frozenset[str]]] = {}  # call → sentences asked for, aliases
+        self._open: Counter[tuple[str, str]] = Counter()  # family → replies that it waits for
+        self._outcomes: dict[str, Outcome] = {}  # by call
+        self._families: dict[tuple[str, str], list[_Question]] = defaultdict(list)
+        self.findings: dict[tuple[str, str], tuple[Finding, ...]] = {}
+        self.follow: Callable[[asking.Asked], None] = lambda _asked: None
         for question in questions:
             posed = question.posed
-            self._of_request[request_hash(posed.call, model.model)].append(posed)
+            self._of_request[request_hash(posed.call, model.model)].append(question)
             self._aliases[posed.call.call_id] = (posed.scenario.limit, frozenset(posed.given.product_of))
+            self._open[question.family] += 1
+            self._families[question.family].append(question)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
-        self._futures: list[Future[list[Outcome]]] = []
-        self.follow: Callable[[asking.Asked], None] = lambda _asked: None
+        self._futures: list[Future[None]] = []
         for request in self._of_request:
             held = model.book.find(request)
             if held is not None:
@@ -166,20 +173,38 @@ class _Desk:
         self._submit(reply, fresh=True)
         self.follow(asked)
 
-    def finished(self) -> dict[str, Outcome]:
-        """Call id → outcome, once everything is judged."""
+    def finish(self) -> None:
+        """Waits until everything is judged, and checks the families that miss a reply."""
         try:
-            return {outcome.posed.call.call_id: outcome for future in self._futures for outcome in future.result()}
+            for future in self._futures:
+                future.result()
+            for family in self._families:
+                if family not in self.findings:
+                    self._check(family)
         finally:
             self._thread.shutdown()
+
+    def family(self, name: tuple[str, str]) -> tuple[Outcome, ...]:
+        """The outcomes of a scenario with a prompt: the plain one first; empty without it."""
+        found = [self._outcomes.get(question.posed.call.call_id) for question in self._families[name]]
+        # A family without its plain outcome has nothing to be set against.
+        return tuple(outcome for outcome in found if outcome is not None) if found and found[0] is not None else ()
 
     def _submit(self, reply: RecordedReply, *, fresh: bool) -> None:
         self._futures.append(self._thread.submit(self._judged, reply, fresh=fresh))
 
-    def _judged(self, reply: RecordedReply, *, fresh: bool) -> list[Outcome]:
+    def _judged(self, reply: RecordedReply, *, fresh: bool) -> None:
         source = self._model.source_of(reply, fresh=fresh)
-        told = Told(self._model.model, source, reply.seconds_to_order, self._deadline_s)
-        return [self._judge.judge(posed, reply.as_reply(), told) for posed in self._of_request[reply.hash]]
+        told = Told(self._model.model, source, reply.seconds_to_order, self._plan.deadline_s)
+        for question in self._of_request[reply.hash]:
+            self._outcomes[question.posed.call.call_id] = self._judge.judge(question.posed, reply.as_reply(), told)
+            self._open[question.family] -= 1
+            if self._open[question.family] == 0:
+                self._check(question.family)
+
+    def _check(self, name: tuple[str, str]) -> None:
+        family = self.family(name)
+        self.findings[name] = tuple(f for check in self._plan.checks for f in check.of(family)) if family else ()
 
 
 async def _asked(
@@ -219,20 +244,13 @@ def _run(
     prompt: Prompt,
     model: Answers,
     questions: Sequence[_Question],
-    outcomes: Mapping[str, Outcome],
+    desk: _Desk,
     asked: asking.Asked,
 ) -> Run:
-    families: dict[str, list[Outcome]] = defaultdict(list)
-    for question in questions:
-        outcome = outcomes.get(question.posed.call.call_id)
-        if outcome is not None:
-            families[question.family].append(outcome)
-    # A family without its plain outcome has nothing to be set against.
-    kept = {
-        name: tuple(found) for name, found in families.items() if found[0].slot == 0 and not found[0].scenario.parent
-    }
-    missing = tuple(s.id for s in plan.scenarios if s.id not in kept)
-    findings = tuple(f for check in plan.checks for family in kept.values() for f in check.of(family))
+    families = {scenario.id: desk.family((prompt.id, scenario.id)) for scenario in plan.scenarios}
+    kept = {name: family for name, family in families.items() if family}
+    missing = tuple(name for name, family in families.items() if not family)
+    findings = tuple(f for name in kept for f in desk.findings[prompt.id, name])
     hashes = [request_hash(question.posed.call, model.model) for question in questions]
     replies = [reply for reply in map(model.book.find, hashes) if reply is not None]
     at = sorted(reply.at for reply in replies)
