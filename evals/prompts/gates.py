@@ -121,7 +121,8 @@ def _named(gate: Gate) -> Iterator[tuple[str, str]]:
 
 
 def _verdict(gate: Gate, run: Run, report: Report) -> tuple[Status, str]:
-    if run.simulated and gate.simulated == "skip":
+    of_quality = any(not report.shown_whole(name, simulated=True) for key, name in _named(gate) if key == "check")
+    if run.simulated and (gate.simulated == "skip" or of_quality):
         return "skipped", "says nothing about the simulated provider, which is a program"
     match gate:
         case ZeroGate():

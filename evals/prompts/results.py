@@ -97,7 +97,7 @@ class Report:
 
     def shown_whole(self, name: str, *, simulated: bool) -> bool:
         """As `shown`, for a figure of a whole run."""
-        return not (simulated and (name.split(".")[0] in QUALITY or name.startswith(tuple(QUALITY_CHECKS))))
+        return not (simulated and (name.partition(".")[0] in QUALITY or name.startswith(tuple(QUALITY_CHECKS))))
 
     def shown(self, check: Check, *, simulated: bool) -> bool:
         """Whether a check's figure may stand in a table: no program's reply in a table of quality."""

@@ -85,6 +85,7 @@ def write_html(report: Report, path: Path, deadline_s: float | None = None) -> P
         headlines=_headlines(report),
         segments=wording.segments_of(report),
         checks_shown=lambda run: list(wording.checks_shown(report, run)),
+        shares=lambda check: any(f.check == check.name and f.passes is not None for f in report.figures),
         told=lambda c: list(wording.told(report, c.verdicts, simulated=c.simulated)),
         differences=[(c, _plot(report, c)) for c in report.comparisons],
         times=_times(report, deadline_s),

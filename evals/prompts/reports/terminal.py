@@ -22,7 +22,7 @@ def print_report(report: Report, console: Console) -> None:
 
     if report.label:
         say(f"*** {report.label} ***", "bold red")
-    say(f"{report.title}: {report.scenarios} scenarios, {report.shuffles} shuffles each", "bold")
+    say(f"{report.title}: {report.scenarios} scenarios, {report.shuffles} further orders each", "bold")
     for run in report.runs:
         say(f"{name_of(run)} ({run.prompt_hash}): {len(run.outcomes)} of {report.scenarios} scenarios with a reply")
         if run.missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from app.domain.ranking import HISTORY_BUCKETS
 from evals.prompts.finding import Check
 from evals.prompts.results import Figure, Report, name_of
 from evals.prompts.suite import Run
@@ -64,8 +65,13 @@ def figures_of(report: Report, run: Run) -> dict[tuple[str, str], Figure]:
 
 
 def segments_of(report: Report) -> list[str]:
-    """Every segment, "all" first, then by name."""
-    return sorted({f.segment for f in report.figures}, key=lambda name: (name != EVERYTHING, name))
+    """Every segment, "all" first, then from short histories to long ones."""
+    places = {bucket: place for place, bucket in enumerate(HISTORY_BUCKETS)}
+
+    def place(name: str) -> tuple[bool, int, str]:
+        return (name != EVERYTHING, places.get(name.partition("/")[0], len(places)), name)
+
+    return sorted({f.segment for f in report.figures}, key=place)
 
 
 def asked_line(report: Report, model: str) -> str:
