@@ -55,6 +55,7 @@ _STAGES: dict[str, tuple[Kind, str]] = {
     "reasons": ("guardrail", "proofs"),
 }
 _WAIT_SHOWN_MS = 1.0
+_SAME_CLOCK_S = 600.0
 
 
 def about_request(told: RequestTold, pseudonyms: Pseudonyms) -> About:
@@ -202,10 +203,13 @@ def scored_events(events: Iterator[Interaction] | list[Interaction]) -> list[Int
     return [event for event in events if event.recommendation_id is not None and event.kind.value in SCORED]
 
 
-def score_of(event: Interaction, slate: Slate) -> Score:
+def score_of(event: Interaction, slate: Slate, ended_at: float | None = None) -> Score:
     """The score of an event: on the generation behind the slate's order, on the root where there was none.
 
     One per recommendation and kind, whatever the number of products: a rate is then a share of slates.
+
+    Args: ended_at: when its trace ended, by the wall clock, where this process knows it. It stands for the slate's own
+          time only where that is not a wall clock's (AS_OF).
     """
     name = event.kind.value
     role = "generation" if slate.strategy in ORDERED_BY_MODEL else "root"
@@ -215,7 +219,7 @@ def score_of(event: Interaction, slate: Slate) -> Score:
         trace_id_of(slate.recommendation_id),
         observation_id_of(slate.recommendation_id, role),
         name,
-        slate.served_at,
+        slate.served_at if ended_at is None or abs(ended_at - slate.served_at) < _SAME_CLOCK_S else ended_at,
     )
 
 

@@ -1,14 +1,15 @@
-"""Observations and scores as Langfuse takes them: OTLP protobuf and one REST call, by SDK 5's own encoders and models.
+"""Observations and scores as Langfuse takes them: OTLP protobuf and one REST call, with SDK 5's names and models.
 
 The SDK's client is not used for sending: it queues, retries and flushes in threads of its own, for up to 23 s at the
-end of a process (docs/decisions). Here one call is one request, and what came of it is its result.
+end of a process, and its spans are made of what is under way, not of what is over (docs/decisions). Here a span is
+filled in from an observation, ids and times included, and one call is one request.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -18,13 +19,10 @@ from langfuse import LangfuseOtelSpanAttributes as Named
 from langfuse import __version__ as sdk_version
 from langfuse.api import CreateScoreRequest, LangfuseAPI, ScoreDataType
 from langfuse.api.core.api_error import ApiError
-from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from app.adapters.langfuse_trace.access import Access
 from app.adapters.langfuse_trace.observation import Figures, Observation, Score, Value
@@ -49,55 +47,21 @@ class Answer:
 TAKEN = Answer("taken")
 
 
-class _GivenIds(IdGenerator):
-    """Gives the next span the ids that it is to have: a trace's id is its request's."""
-
-    def __init__(self) -> None:
-        self.trace_id = self.span_id = 1
-
-    def generate_trace_id(self) -> int:
-        return self.trace_id
-
-    def generate_span_id(self) -> int:
-        return self.span_id
-
-
-class _Ended(SpanProcessor):
-    """Collects ended spans; sending them is not its business."""
-
-    def __init__(self) -> None:
-        self.spans: list[ReadableSpan] = []
-
-    def on_start(self, span: Span, parent_context: object = None) -> None:
-        return None
-
-    def on_end(self, span: ReadableSpan) -> None:
-        self.spans.append(span)
-
-
 class Wire:
     """The way to one Langfuse project. Of one thread."""
 
     def __init__(self, access: Access, *, timeout_s: float = TIMEOUT_S) -> None:
         """Opens no connection yet. Importing this module costs 0.5 s and 50 MB, so do it in the background."""
         self._access = access
-        self._ids, self._ended = _GivenIds(), _Ended()
-        # A provider of our own: the process's global one is nobody's business here, nor are its exit hooks.
-        provider = TracerProvider(
-            sampler=ALWAYS_ON,
-            resource=Resource(
-                {
-                    "service.name": "shelfwise",
-                    Named.ENVIRONMENT: access.environment,
-                    Named.RELEASE: access.release,
-                }
-            ),
-            shutdown_on_exit=False,
-            id_generator=self._ids,
+        self._resource = Resource(
+            attributes=_key_values(
+                {"service.name": "shelfwise", Named.ENVIRONMENT: access.environment, Named.RELEASE: access.release}
+            )
         )
-        provider.add_span_processor(self._ended)
         # Name and version tell the server which SDK wrote the attributes (metadata as JSON: version 5).
-        self._tracer = provider.get_tracer("langfuse-sdk", sdk_version, attributes={"public_key": access.public_key})
+        self._scope = InstrumentationScope(
+            name="langfuse-sdk", version=sdk_version, attributes=_key_values({"public_key": access.public_key})
+        )
         self._http = httpx.Client(
             auth=(access.public_key, access.secret_key),
             timeout=timeout_s,
@@ -118,10 +82,11 @@ class Wire:
 
     def encoded(self, observations: Iterable[Observation]) -> bytes:
         """An OTLP request with these; requests put one after the other are one request."""
-        for one in observations:
-            self._span(one)
-        spans, self._ended.spans = self._ended.spans, []
-        return bytes(encode_spans(spans).SerializeToString())
+        spans = ScopeSpans(scope=self._scope, spans=[_span(one) for one in observations])
+        request = ExportTraceServiceRequest(
+            resource_spans=[ResourceSpans(resource=self._resource, scope_spans=[spans])]
+        )
+        return bytes(request.SerializeToString())
 
     def send_spans(self, encoded: Sequence[bytes]) -> Answer:
         """Sends encoded requests as one."""
@@ -162,18 +127,6 @@ class Wire:
         except httpx.HTTPError as error:
             return Answer("later", type(error).__name__)
 
-    def _span(self, one: Observation) -> None:
-        trace_id = int(one.trace_id, 16)
-        self._ids.trace_id, self._ids.span_id = trace_id, int(one.id, 16)
-        context = Context()
-        if one.parent_id is not None:
-            parent = SpanContext(trace_id, int(one.parent_id, 16), is_remote=False, trace_flags=TraceFlags(1))
-            context = set_span_in_context(NonRecordingSpan(parent), context)
-        span = self._tracer.start_span(
-            one.name, context=context, attributes=_attributes(one), start_time=int(one.started_at * 1e9)
-        )
-        span.end(int(max(one.ended_at, one.started_at) * 1e9))
-
 
 def api_of(access: Access, http: httpx.Client) -> LangfuseAPI:
     """The SDK's REST client over an HTTP client with its time limits."""
@@ -186,6 +139,33 @@ def api_of(access: Access, http: httpx.Client) -> LangfuseAPI:
         x_langfuse_public_key=access.public_key,
         httpx_client=http,
     )
+
+
+def _span(one: Observation) -> Span:
+    return Span(
+        trace_id=bytes.fromhex(one.trace_id),
+        span_id=bytes.fromhex(one.id),
+        parent_span_id=b"" if one.parent_id is None else bytes.fromhex(one.parent_id),
+        name=one.name,
+        kind=Span.SPAN_KIND_INTERNAL,
+        start_time_unix_nano=int(one.started_at * 1e9),
+        end_time_unix_nano=int(max(one.ended_at, one.started_at) * 1e9),
+        attributes=_key_values(_attributes(one)),
+    )
+
+
+def _key_values(found: Mapping[str, Any]) -> list[KeyValue]:
+    return [KeyValue(key=name, value=_any_value(value)) for name, value in found.items() if value is not None]
+
+
+def _any_value(value: Any) -> AnyValue:
+    if isinstance(value, str):
+        return AnyValue(string_value=value)
+    if isinstance(value, bool):
+        return AnyValue(bool_value=value)
+    if isinstance(value, int):
+        return AnyValue(int_value=value)
+    return AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=one) for one in value]))
 
 
 def _attributes(one: Observation) -> dict[str, Any]:
@@ -206,7 +186,7 @@ def _attributes(one: Observation) -> dict[str, Any]:
         found[Named.OBSERVATION_OUTPUT] = json.dumps({"productIds": one.products})
     if one.figures is not None:
         found |= _generation(one.figures)
-    return {name: value for name, value in found.items() if value is not None}
+    return found
 
 
 def _generation(figures: Figures) -> dict[str, Any]:

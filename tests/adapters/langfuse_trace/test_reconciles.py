@@ -79,6 +79,8 @@ async def test_every_token_of_the_ledger_is_in_a_trace(demo_copy: Path, provider
             assert [s.name for s in roots] == [f"recommend.{made.strategy}"]
         (score,) = langfuse.held.scores.values()
         behind = langfuse.held.spans[score.trace_id or "", score.observation_id or ""]
+        assert score.timestamp is not None
+        assert abs(score.timestamp.timestamp() - behind.end_ns / 1e9) < 600  # of the wall clock, as the trace's
         assert (behind.name, behind.trace_id) == ("rerank", clicked.recommendation_id)
 
 
