@@ -47,12 +47,12 @@ from app.reporting import Reporting
 from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 from app.shelves import ShelfService
+from app.slate_memo import SlateMemo
 from app.telemetry import ContextPool
 
 log = structlog.get_logger(__name__)
 
 _T = TypeVar("_T")
-
 _LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
 REQUEST_THREADS = 4
@@ -201,9 +201,10 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     )
     leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
     model = open_model(settings, leases, observing.told) if settings.llm_model else None
+    memo = SlateMemo(store.shopper_changes)
     parts = ServiceParts(
         store=store,
-        finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent),
+        finder=Finder(store=store, embedder=opened, searches=pools[1], consent_default=consent, memo=memo),
         served=keeper.served,
         reasons=reasons,
         slates=slates,

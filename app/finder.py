@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, 
 from app.pipeline.rules import CompiledRules
 from app.pipeline.shelf import Shelf
 from app.ports import Embedder, LexicalIndex, ShopStore, VectorIndex
+from app.slate_memo import Remembered, SlateMemo
 
 log = structlog.get_logger(__name__)
 
@@ -66,12 +68,19 @@ class Finder:
     """Synchronous; any thread may call it. Index look-ups run in the pool given, beside the baseline's scoring."""
 
     def __init__(
-        self, *, store: ShopStore, embedder: Embedder | None, searches: Executor, consent_default: Consent
+        self,
+        *,
+        store: ShopStore,
+        embedder: Embedder | None,
+        searches: Executor,
+        consent_default: Consent,
+        memo: SlateMemo | None = None,
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._searches = searches
         self._consent_default = consent_default
+        self.memo = memo  # None: everything is read and composed anew
         self._closing = threading.Event()
         self._embed = functools.lru_cache(maxsize=4096)(self._embed_text)
 
@@ -91,8 +100,28 @@ class Finder:
             return Shopper(None, consent=self._consent_default)
         return self._store.shopper(query.user_id)
 
+    def known(self, served: Served, query: Query, now: float) -> Remembered:
+        """Who asks and their profile: as remembered, while nothing about them has changed."""
+        if self.memo is None:
+            shopper = self.shopper(query)
+            return Remembered(shopper, self._read(served, query, shopper, now)[0], now, now, 0.0)
+        found = self.memo.recall(served, query, now)
+        if found is not None:
+            return found
+        reading = self.memo.begin(served, query)
+        try:
+            shopper = self.shopper(query)
+            profile, next_at = self._read(served, query, shopper, now)
+            return self.memo.keep(reading, shopper, profile, now, next_at)
+        finally:
+            self.memo.give_up(reading)
+
     def profile(self, served: Served, query: Query, shopper: Shopper, now: float) -> Profile:
-        """What consent lets in of what is known about the shopper."""
+        """What consent lets in of what is known about the shopper, read anew."""
+        return self._read(served, query, shopper, now)[0]
+
+    def _read(self, served: Served, query: Query, shopper: Shopper, now: float) -> tuple[Profile, float]:
+        """The profile, and when more of what is known will count (epoch seconds)."""
         user_id, anonymous_id, session_id = allowed_ids(
             shopper, anonymous_id=query.anonymous_id, session_id=query.session_id
         )
@@ -102,7 +131,8 @@ class Finder:
                 user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=HISTORY_LIMIT
             )
         model = served.shelf.model
-        return build_profile(
+        next_at = min((i.timestamp for i in interactions if i.timestamp > now), default=math.inf)
+        profile = build_profile(
             shopper,
             interactions,
             served.shelf.snapshot,
@@ -113,6 +143,7 @@ class Finder:
             session_id=query.session_id,
             session=served.rules.rules.scoring.session_weight(),
         )
+        return profile, next_at
 
     def records(self, served: Served, product_ids: Sequence[str]) -> Mapping[str, Product]:
         """Records of these products as of this shelf or newer; unknown ids are left out."""
@@ -148,8 +179,11 @@ class Finder:
         personal = personal_scores(shelf, profile, now)
         around = context_scores(shelf, context)
         sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
-        near, beside, content = _in_time(by_vector, "vector index") or (None, None, None)
+        found = _in_time(by_vector, "vector index")
+        near, beside, content = found or (None, None, None)
         words = None if by_words is None else _in_time(by_words, "word index")
+        if found is None or (words is None and by_words is not None and served.words is not None):
+            watch.complete = False
         if query.text is None and near is not None:
             sources = {**sources, "near": near}
         asked = None if query.text is None else self._answers(served, query.text, words, near)
@@ -265,6 +299,7 @@ class Stopwatch:
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
+        self.complete = True  # False: a part was late or broken, and the answer was made without it
         self._start = self._last = clock()
         self._laps: dict[str, float] = {}
 

@@ -37,6 +37,8 @@ from app.api.cross_origin import CrossOrigin
 from app.api.keys import KeyRing, check_bind
 from app.api.middleware import BodyBuffer, Gate, RequestContext
 from app.api.openapi import describe_problems
+from app.api.rendering import Renderer
+from app.api.repeated import Repeated
 from app.api.storefront import install as install_storefront
 from app.api.storefront import open_storefront, routers
 from app.api.storefront.door import Browses
@@ -165,7 +167,13 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(RequestContext), Middleware(CrossOrigin), Middleware(Gate), Middleware(BodyBuffer)],
+        middleware=[
+            Middleware(RequestContext),
+            Middleware(CrossOrigin),
+            Middleware(Gate),
+            Middleware(BodyBuffer),
+            Middleware(Repeated),
+        ],
     )
     errors.install(app)
     install_storefront(app)
@@ -218,6 +226,7 @@ def _context(application: Application) -> ApiContext:
         privacy=application.privacy,
         metering=application.metering,
         metrics_token=settings.metrics_token.get_secret_value(),
+        renderer=Renderer(settings.currency, application.service.products, application.rules_public_reasons),
     )
 
 

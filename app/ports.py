@@ -15,7 +15,7 @@ from app.domain.budgets import Budget, Ration, Reservation
 from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
 from app.domain.chat import Remembered, Talker
 from app.domain.deadline import Deadline
-from app.domain.interactions import Consent, History, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.interactions import Consent, History, Interaction, InteractionLog, Preferences, Shopper, ShoppersChanged
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import Slate
 from app.domain.searching import WordMatches
@@ -99,6 +99,17 @@ class ShopStore(Protocol):
 
     def ping(self) -> None:
         """Raises when the store can't be read."""
+        ...
+
+
+class ShopperChanges(Protocol):
+    """What any process writes about shoppers, as far as profiles are made of it. Any thread may look."""
+
+    def look(self) -> ShoppersChanged | None:
+        """What was committed since the last look, by whichever process; None: nothing. Takes microseconds.
+
+        Raises: StoreUnavailable: it can't be told.
+        """
         ...
 
 
@@ -317,6 +328,7 @@ __all__ = [
     "OrderCache",
     "Progress",
     "ShopStore",
+    "ShopperChanges",
     "VectorIndex",
     "Vectors",
 ]

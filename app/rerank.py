@@ -167,6 +167,7 @@ class RerankStage:
             percentiles=stored.percentiles,
             prose=stored.prose,
             reasons_asked=stored.reasons,
+            fresh_s=max(0.0, self._fresh_s - age_s),
             profile_facts=stored.profile_facts,
             gate=plan.gate,
             model=stored.model,

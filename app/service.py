@@ -7,8 +7,8 @@ import functools
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from app.domain.budgets import NOBODY, Payer
 from app.domain.catalog import Product, Snapshot
@@ -16,13 +16,13 @@ from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
 from app.domain.interactions import Consent
 from app.domain.model_calls import ProfileFact
-from app.domain.ranking import Explanation, FallbackReason, Query, RankedItem, Slate
+from app.domain.ranking import Explanation, FallbackReason, Query, Slate
 from app.finder import Finder, Served, Stopwatch
 from app.flight import Flight, Plan
-from app.observer import NO_CONSENT, SILENCE, Observer, RequestTold
+from app.observer import SILENCE, Observer, RequestTold
 from app.pipeline import explain
 from app.pipeline.facts import cited_ids
-from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
+from app.pipeline.item_evidence import Scene, evidence_of_rows
 from app.pipeline.model_order import ModelOrder, fused, still_true
 from app.pipeline.profile import Profile
 from app.pipeline.profile_facts import profile_facts
@@ -33,57 +33,9 @@ from app.pipeline.retrieval import context_rows
 from app.pipeline.slate_items import slate_items
 from app.ports import Clock, ShopStore
 from app.rerank import RerankStage
+from app.work import SlateLog, Streamed, Told, Work
 
 _T = TypeVar("_T")
-
-
-class SlateLog(Protocol):
-    """Where served slates go. Never blocks a request."""
-
-    def offer(self, slate: Slate, user_key: str | None) -> None:
-        """Queues one slate for writing."""
-        ...
-
-    def get(self, recommendation_id: str) -> Slate | None:
-        """A served slate, written or still queued; None when unknown."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a prompt is made of, and the scene that it was read from."""
-
-    items: tuple[PromptItem, ...] = ()
-    facts: tuple[ProfileFact, ...] = ()
-    percentiles: tuple[float, ...] = ()  # of the items, how well they match the shopper
-    scene: Scene | None = None  # None: nothing was told, or it was told as of a stranger
-    evidence: Mapping[int, RowEvidence] = field(default_factory=dict)  # by snapshot row
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A request between its two halves: everything before the model is done, nothing after it."""
-
-    id: str  # of the recommendation
-    query: Query
-    now: float
-    served: Served
-    profile: Profile
-    plan: Plan | FallbackReason  # why no model is asked, where none is
-    ranking: Ranking
-    watch: Stopwatch
-    known: ModelOrder | None = None  # a cached answer
-    told: Told = Told()
-    consent: Consent = NO_CONSENT
-
-
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """One event of a stream: a whole slate, or one item of it whose sentence was proved since."""
-
-    event: Literal["baseline", "slate", "reason"]
-    slate: Slate
-    item: RankedItem | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +68,45 @@ class RecommendationService:
         Returns: at most `query.limit` items, fewer when fewer are eligible, never an ineligible one.
         Raises:  UnknownProduct: the query names a product that the shop does not have.
         """
+        again = self.again(query)
+        if again is not None:
+            return again
         work, slate = await self._in_thread(self._first, query, payer)
         if slate is None:
             slate = await self._in_thread(self._finish, work, await self._ordered(work, deadline))
         return self._offered(work, slate)
+
+    def again(self, query: Query) -> Slate | None:
+        """The slate that was composed for this very question and shopper, under a new id; None where anything changed.
+
+        Runs on the event loop: a look at what was written about shoppers, and two dictionaries.
+        """
+        memo = self._parts.finder.memo
+        if memo is None:
+            return None
+        watch = Stopwatch()
+        now = self._parts.clock.now()
+        found = memo.slate(self._parts.served(), query, now, self)
+        if found is None:
+            return None
+        kept, shopper = found
+        watch.lap("memo")
+        slate = replace(
+            kept, recommendation_id=uuid.uuid4().hex, query=query, served_at=now, latency_ms=watch.laps_ms()
+        )
+        self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
+        self._parts.observer.request_ended(RequestTold(slate, shopper.shopper.consent, shopper.profile.interactions))
+        return slate
+
+    def _keep(self, work: Work, order: ModelOrder, slate: Slate) -> None:
+        """Keeps a slate that nothing better is on its way for: no model is asked, or its answer is fresh and whole."""
+        memo = self._parts.finder.memo
+        if memo is None or work.shopper is None or not work.watch.complete:
+            return
+        if isinstance(work.plan, str):
+            memo.keep_slate(work.shopper, work.query, slate, service=self)
+        elif order.strategy == "cache" and not _too_short(work.query, order):
+            memo.keep_slate(work.shopper, work.query, slate, order.fresh_s, self)
 
     async def stream(
         self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY
@@ -131,6 +118,10 @@ class RecommendationService:
         Args:    deadline: how long the order is waited for; until: how long reasons are.
         Raises:  UnknownProduct.
         """
+        again = self.again(query)
+        if again is not None:
+            yield Streamed("slate", again)
+            return
         work, slate = await self._in_thread(self._first, query, payer)
         flight = self._flight(work, deadline) if slate is None else None
         stage = self._parts.rerank
@@ -194,10 +185,10 @@ class RecommendationService:
         query, stage, known = work.query, self._parts.rerank, work.known
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
         self._parts.observer.request_ended(RequestTold(slate, work.consent, work.profile.interactions))
-        if stage is not None and isinstance(work.plan, Plan) and known is not None:
-            too_short = query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))
-            if known.strategy == "stale" or too_short:
-                stage.refresh(work.plan, functools.partial(self._ask_again, query, work.plan.payer))
+        if stage is None or not isinstance(work.plan, Plan) or known is None:
+            return slate
+        if known.strategy == "stale" or _too_short(query, known):
+            stage.refresh(work.plan, functools.partial(self._ask_again, query, work.plan.payer))
         return slate
 
     def prepared(self, query: Query) -> Work:
@@ -211,7 +202,7 @@ class RecommendationService:
 
     def products(self, product_ids: Sequence[str]) -> Mapping[str, Product]:
         """Current records of these products; unknown ids are left out."""
-        return self._parts.store.products(product_ids)
+        return self._parts.finder.records(self._parts.served(), product_ids)
 
     async def fate(self, recommendation_id: str, product_id: str) -> Explanation:
         """Why a product is in a served slate, or the stage that would drop it if the query were asked now.
@@ -224,7 +215,11 @@ class RecommendationService:
         """Everything before the model, and the slate as well where no model needs to be waited for."""
         work = self._begin(query, payer)
         order = ModelOrder("baseline", work.plan) if isinstance(work.plan, str) else work.known
-        return work, None if order is None else self._finish(work, order)
+        if order is None:
+            return work, None
+        slate = self._finish(work, order)
+        self._keep(work, order, slate)
+        return work, slate
 
     def _begin(self, query: Query, payer: Payer = NOBODY, *, ask: bool = True, use_cache: bool = True) -> Work:
         """Everything before the model: profile, a cached answer, or candidates, baseline and what a prompt tells.
@@ -237,15 +232,24 @@ class RecommendationService:
         if query.product_id is not None and query.product_id not in served.shelf.snapshot.row_of:
             raise UnknownProduct(query.product_id)
         finder = self._parts.finder
-        shopper = finder.shopper(query)
-        profile = finder.profile(served, query, shopper, now)
+        shopper = finder.known(served, query, now)
+        profile, consent = shopper.profile, shopper.shopper.consent
         watch.lap("profile")
         stage = self._parts.rerank
         plan: Plan | FallbackReason = "no_model"
         if stage is not None and ask:
-            plan = stage.plan(query, profile, shopper.consent, payer)
+            plan = stage.plan(query, profile, consent, payer)
         begun = functools.partial(
-            Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch, consent=shopper.consent
+            Work,
+            uuid.uuid4().hex,
+            query,
+            now,
+            served,
+            profile,
+            plan,
+            watch=watch,
+            consent=consent,
+            shopper=shopper,
         )
         known = None
         if stage is not None and isinstance(plan, Plan) and use_cache:
@@ -357,7 +361,9 @@ class RecommendationService:
         now = self._parts.clock.now()
         for item in slate.items:
             if item.product_id == product_id:
-                agreed = self._parts.finder.shopper(slate.query).consent.personalization != "none"
+                # A profile that was used, and nobody whose it was: it was written after its shopper had opted out.
+                nobody = slate.query.user_id is slate.query.anonymous_id is slate.query.session_id is None
+                agreed = not nobody and self._parts.finder.shopper(slate.query).consent.personalization != "none"
                 return explain.served(slate, item, now, repeat=agreed or not slate.profiling_used)
         if slate.query.shelf is not None and self._parts.shelf_ranking is not None:
             ranking, snapshot = self._parts.shelf_ranking(slate.query)
@@ -371,3 +377,8 @@ class RecommendationService:
     async def _in_thread(self, function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parts.requests, functools.partial(function, *args, **kwargs))
+
+
+def _too_short(query: Query, known: ModelOrder) -> bool:
+    """Whether a cached answer was asked for fewer sentences than this query has use for."""
+    return query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))

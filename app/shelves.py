@@ -164,7 +164,7 @@ class ShelfService:
         if query.user_id is None and query.anonymous_id is None and query.session_id is None:
             return Profile()
         finder = self._parts.finder
-        return finder.profile(served, query, finder.shopper(query), now)
+        return finder.known(served, query, now).profile
 
     def _similar(self, served: Served, query: Query, profile: Profile, now: float) -> _Ranked:
         row = self._page(served, query)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyRing, KeyScope
+from app.api.rendering import AskedBefore, Renderer
 from app.api.tokens import ShopperTokens, TokenRefused
 from app.domain.budgets import NOBODY, PartyKind, Payer
 from app.domain.catalog import Product
@@ -23,8 +24,8 @@ from app.ingest.intake import EventIntake
 from app.ports import ShopStore
 from app.privacy import PersonalData
 from app.report import ReportDesk
-from app.service import Streamed
 from app.shelves import Shelved
+from app.work import Streamed
 
 
 class Recommending(Protocol):
@@ -32,6 +33,10 @@ class Recommending(Protocol):
 
     async def recommend(self, query: Query, deadline: Deadline, payer: Payer = NOBODY) -> Slate:
         """The slate for a query, by the deadline. Raises: UnknownProduct for the query's product."""
+        ...
+
+    def again(self, query: Query) -> Slate | None:
+        """The slate for a query where it is remembered, under a new id; None where it must be made. Never waits."""
         ...
 
     def stream(
@@ -126,6 +131,8 @@ class ApiContext:
     assistant: Assisting
     privacy: PersonalData
     metering: Metering
+    renderer: Renderer
+    asked: AskedBefore = field(default_factory=AskedBefore)
     metrics_token: str = ""  # opens /metrics and nothing else; "": only a secret key does
     allowed_origins: frozenset[str] = frozenset()  # pages of these may call from another address
 

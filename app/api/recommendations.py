@@ -9,12 +9,13 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from starlette.responses import Response
 
 from app.api.answer_schemas import SlateAnswer, WhyAnswer
-from app.api.answers import note, respond, slate_answer, why_answer
+from app.api.answers import note, respond, why_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
 from app.api.parameters import SingleValues
 from app.api.queries import query_from
+from app.api.rendering import Asked
 from app.api.schemas import Identifier, RecommendationBody, RecommendationParams, WhyParams, to_minor
 from app.domain import ranking
 from app.domain.deadline import Deadline
@@ -33,7 +34,10 @@ async def get_recommendations(
     request: Request, context: Context, caller: CurrentCaller, params: Annotated[RecommendationParams, Query()]
 ) -> Response:
     """Ranked products for a shopper, a visitor or a session, each with a true reason."""
-    return await _answer(request, context, caller, query_from(params, context.currency))
+    query = query_from(params, context.currency)
+    route = {name: request.scope[name] for name in ("endpoint", "route") if name in request.scope}
+    context.asked.remember(request.scope["query_string"], Asked(query, route))
+    return await _answer(request, context, caller, query)
 
 
 @router.post(
@@ -64,9 +68,7 @@ async def _answer(request: Request, context: ApiContext, caller: Caller, query: 
     payer = caller.payer(query.user_id, query.anonymous_id, query.session_id)
     slate = await context.service.recommend(query, Deadline.after_ms(deadline_ms), payer)
     note(request.scope, slate)
-    products = await asyncio.to_thread(context.service.products, [item.product_id for item in slate.items])
-    public_reasons = None if caller.is_secret else context.public_reasons
-    return respond(slate_answer(slate, products, currency=context.currency, public_reasons=public_reasons))
+    return Response(context.renderer.body(slate, secret=caller.is_secret), media_type="application/json")
 
 
 @router.get(

@@ -20,7 +20,7 @@ from app.api.queries import query_from
 from app.api.schemas import RecommendationParams
 from app.domain import ranking
 from app.domain.deadline import Deadline
-from app.service import Streamed
+from app.work import Streamed
 
 router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
 

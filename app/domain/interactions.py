@@ -88,6 +88,17 @@ class Shopper:
     known: bool = False
 
 
+Subject = tuple[Literal["user", "anonymous", "session"], str]
+"""One id under which something is held about somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShoppersChanged:
+    """About whom something was written since the last look; `subjects` None: it may be anybody."""
+
+    subjects: frozenset[Subject] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Signal:
     """How much one interaction of a kind says, and how fast that fades. A negative weight speaks against the item."""

@@ -30,6 +30,7 @@ class ModelOrder:
     prose: Mapping[str, str] = field(default_factory=dict)  # product id → sentence; [rating] cites the item's own fact
     percentiles: tuple[float, ...] = ()  # user-match percentile of each candidate, of a cached answer
     reasons_asked: int = 0  # sentences that a cached answer was asked for
+    fresh_s: float = 0.0  # seconds for which a cached answer stays fresh
     profile_facts: tuple[ProfileFact, ...] = ()  # what [u1] cites
     gate: GateLine | None = None
     model: str | None = None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.domain.ranking import Evidence, EvidenceKind
+from app.domain.ranking import Evidence, EvidenceKind, Query
 from app.pipeline.evidence_draft import money
 from app.pipeline.reason_slots import slot_values, variant_of
 from app.pipeline.reasons_schema import ReasonConfig, Template
@@ -15,6 +16,9 @@ from app.pipeline.seller_text import plain
 
 AIM_CHARS = 140
 MAX_CHARS = 200
+
+STRANGER_WORDINGS = 8
+"""Groups of shoppers of whom nothing is known; each reads sentences of its own."""
 
 _THEMES: Mapping[EvidenceKind, str] = {
     "price_vs_budget": "price",
@@ -71,6 +75,15 @@ def compile_reasons(items: Sequence[ItemEvidence], *, seed: str, config: ReasonC
     """
     slate = _SlateText(seed, config)
     return tuple(slate.sentence(item) for item in items)
+
+
+def wording_seed(query: Query, *, known: bool) -> str:
+    """What the choice of wordings follows: the shopper; of those of whom nothing is known, one of a few groups.
+
+    So that a shopper reads the same sentence again, and strangers can share slates that were made before.
+    """
+    who = query.user_id or query.anonymous_id or query.session_id or ""
+    return who if known else f"stranger {zlib.crc32(who.encode('utf-8', 'surrogatepass')) % STRANGER_WORDINGS}"
 
 
 class _SlateText:

@@ -13,7 +13,7 @@ from app.pipeline.model_order import ModelOrder
 from app.pipeline.proof import Failure, Proof, prove
 from app.pipeline.proof_text import resolve_citations
 from app.pipeline.ranker import Ranking
-from app.pipeline.reasons import ItemEvidence, compile_reasons
+from app.pipeline.reasons import ItemEvidence, compile_reasons, wording_seed
 from app.pipeline.reasons_schema import ReasonConfig
 
 
@@ -59,7 +59,7 @@ def slate_items(
             )
             for item, (product, evidence) in zip(items, found, strict=True)
         ],
-        seed=scene.query.user_id or scene.query.anonymous_id or scene.query.session_id or "",
+        seed=wording_seed(scene.query, known=scene.profile.used),
         config=scene.config,
     )
     said: set[str] = set()

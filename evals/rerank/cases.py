@@ -31,7 +31,8 @@ from app.pipeline.repair import ORDER_MAX
 from app.ports import ShopStore
 from app.prompts import Prompt
 from app.rerank import rerank_call
-from app.service import RecommendationService, Work
+from app.service import RecommendationService
+from app.work import Work
 from evals.ranking.experiment import Arena
 from evals.ranking.metrics import K
 from evals.ranking.pipeline import ShownStore

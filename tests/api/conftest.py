@@ -31,9 +31,9 @@ from app.ingest.intake import EventIntake
 from app.main import create_app
 from app.privacy import PersonalData
 from app.report import ReportDesk, ReportParts
-from app.service import Streamed
 from app.settings import Settings
 from app.shelves import Shelved
+from app.work import Streamed
 from tests.api.chat_doubles import FakeAssistant
 from tests.support.fake_attribution import FakeAttribution
 
@@ -208,6 +208,9 @@ class FakeService:
         )
         self.slates[slate.recommendation_id] = slate
         return slate
+
+    def again(self, query: Query) -> Slate | None:
+        return None
 
     async def stream(
         self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY

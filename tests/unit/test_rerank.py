@@ -19,7 +19,8 @@ from app.domain.deadline import Deadline
 from app.domain.errors import ConfigurationError, StoreUnavailable
 from app.domain.interactions import Consent
 from app.domain.ranking import Query, Slate
-from app.service import RecommendationService, Streamed
+from app.service import RecommendationService
+from app.work import Streamed
 from tests.conftest import demo_settings
 from tests.support.simulated_provider import SimulatedProvider, start_simulated
 

@@ -215,6 +215,9 @@ def _delete(cursor: sqlite3.Cursor, found: Ties, subject: str, kind: ErasedKind)
     else:
         # A shopper's events that carry the visitor's id stay the shopper's, and lose it.
         cursor.execute("UPDATE events SET anonymous_id = NULL WHERE anonymous_id = ?", (subject,))
+    # The log of changes may name them; an entry without ids tells every worker to forget what it knows of anybody.
+    cursor.execute("DELETE FROM shopper_changes")
+    cursor.execute("INSERT INTO shopper_changes (user_id, anonymous_id, session_id) VALUES (NULL, NULL, NULL)")
     return counts
 
 

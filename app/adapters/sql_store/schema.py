@@ -116,6 +116,18 @@ identities = Table(
 )
 Index("identities_by_user", identities.c.user_id)
 
+# What changed about shoppers, written by triggers (migration 0010) and bounded by one: an event changed or deleted, a
+# shopper, a link, an erasure. Without any id: it may be anybody. New events are not in it; see shopper_changes.py.
+shopper_changes = Table(
+    "shopper_changes",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", String),
+    Column("anonymous_id", String),
+    Column("session_id", String),
+    sqlite_autoincrement=True,
+)
+
 shoppers = Table(
     "shoppers",
     metadata,

@@ -24,6 +24,7 @@ from app.adapters.sql_store.connection import cursor_of, open_engine, reading, r
 from app.adapters.sql_store.currency import check, holds_amounts, remember, remembered
 from app.adapters.sql_store.migrate import migrate
 from app.adapters.sql_store.privacy import SqlPrivacy
+from app.adapters.sql_store.shopper_changes import SqlShopperChanges
 from app.adapters.sql_store.tombstones import Tombstones
 from app.adapters.sql_store.transaction import SqlTransaction
 from app.domain.catalog import Product, Snapshot
@@ -78,6 +79,7 @@ class SqlStore:
         self._write_lock = threading.Lock()
         self._tombstones = Tombstones(pseudonyms, consent_default)
         self.privacy = SqlPrivacy(engine, self._write_lock, self._tombstones, now)
+        self.shopper_changes = SqlShopperChanges.of(engine)
 
     @classmethod
     def open(
@@ -108,6 +110,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Closes every connection."""
+        self.shopper_changes.close()
         self._engine.dispose()
 
     # Reads

@@ -391,6 +391,9 @@ def test_every_column_that_can_name_a_shopper_is_erased() -> None:
         "conversations.anonymous_id",
         "conversations.session_id",
         "conversations.memory",
+        "shopper_changes.user_id",
+        "shopper_changes.anonymous_id",
+        "shopper_changes.session_id",
     }
 
 

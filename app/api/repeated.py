@@ -1,0 +1,63 @@
+"""The shortest way to an answer: a request that was asked before, and whose slate the service remembers."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.answers import note
+from app.api.context import ApiContext, Caller
+from app.api.errors import ApiError
+from app.api.keys import KeyScope
+
+PATH = "/api/recommendations"
+
+
+class Repeated:
+    """Answers a GET for recommendations that was asked before and whose slate the service remembers.
+
+    Innermost of the middleware: who may call was settled before it. Whatever else is asked goes on to the router, which
+    validates it and raises what there is to raise.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "GET":
+            body = self._body(scope)
+            if body is not None:
+                length = str(len(body)).encode()
+                headers = [(b"content-length", length), (b"content-type", b"application/json")]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                await send({"type": "http.response.body", "body": body})
+                return
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _body(scope: Scope) -> bytes | None:
+        context = ApiContext.of(scope)
+        asked = context.asked.find(scope["query_string"])
+        key_scope: KeyScope | None = scope["state"].get("key_scope")
+        if asked is None or key_scope is None:
+            return None
+        caller = Caller(key_scope, _token(scope), context.tokens)
+        if asked.query.user_id is not None:
+            try:
+                caller.require_shopper(asked.query.user_id)
+            except ApiError:
+                return None  # the router tells of it
+        slate = context.service.again(asked.query)
+        if slate is None:
+            return None
+        scope.update(asked.route)
+        note(scope, slate)
+        return context.renderer.body(slate, secret=caller.is_secret)
+
+
+def _token(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"x-shopper-token":
+            token: str = value.decode("latin-1")
+            return token
+    return None
