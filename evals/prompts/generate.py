@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
+from app import finder
 from app.bootstrap import Application, build, consent_of, open_embedder
 from app.domain.errors import ShelfwiseError
 from app.domain.interactions import Interaction, Preferences, Shopper
@@ -88,16 +89,16 @@ class Poser:
         settings = application.settings
         self._store = _Showing(application.store)
         store = cast(ShopStore, self._store)
-        finder = Finder(
+        own = Finder(
             store=store,
             embedder=open_embedder(settings)[1],
             searches=application.pools[1],
             consent_default=consent_of(settings.consent_default),
         )
         stage = planning_stage(load_prompt(settings.prompts_dir, "rerank", "v1"), "golden")
-        self._service = RecommendationService(replace(application.parts, rerank=stage, finder=finder, store=store))
+        self._service = RecommendationService(replace(application.parts, rerank=stage, finder=own, store=store))
         self._application = application
-        self._finder = finder
+        self._finder = own
 
     def people(self, user_ids: Sequence[str]) -> People:
         """Who may be asked about, by length of history."""
@@ -165,9 +166,19 @@ def telling(scenario: Scenario) -> bool:
 
 
 @contextmanager
+def _patient() -> Iterator[None]:
+    """Waits for an index however busy the machine is: a request goes on without a late one, a golden set must not."""
+    served, finder.INDEX_TIMEOUT_S = finder.INDEX_TIMEOUT_S, 60.0
+    try:
+        yield
+    finally:
+        finder.INDEX_TIMEOUT_S = served
+
+
+@contextmanager
 def posing(data_dir: Path) -> Iterator[Poser]:
     """A poser on a copy of a trained demo shop. Raises ShelfwiseError where it can't be opened."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, _patient():
         copy = Path(shutil.copytree(data_dir, Path(scratch) / "data"))
         settings = Settings(
             data_dir=copy, database_url="", as_of="last-event", currency="EUR", llm_model="", api_keys_secret=()

@@ -28,6 +28,7 @@ from evals.prompts.golden import (
 )
 from evals.prompts.scenario import Scenario
 from evals.prompts.shop_records import category_price, shop_products
+from evals.prompts.written import read_entries
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -72,6 +73,22 @@ def test_every_scenario_is_what_the_manifest_says(scenarios: tuple[Scenario, ...
     """Who changes a scenario raises its version and writes the manifest anew: old figures aren't compared with new."""
     manifest = read_manifest()
     assert {key: manifest.get(key) for key in manifest_of(scenarios)} == manifest_of(scenarios)
+
+
+def test_what_people_wrote(scenarios: tuple[Scenario, ...]) -> None:
+    """At least 40 by hand, each with a note, with products that must not lead, and graded as written.yaml says."""
+    by_hand = {one.id: one for one in scenarios if one.source == "written"}
+    entries = read_entries(GOLDEN / "written.yaml")
+    assert len(by_hand) >= 40
+    assert [entry.id for entry in entries] == list(by_hand)
+    for entry in entries:
+        one = by_hand[entry.id]
+        assert (one.note, one.query, one.version) == (entry.note, entry.query, entry.version)
+        said = dict.fromkeys(entry.best, 3) | dict.fromkeys(entry.good, 2) | dict.fromkeys(entry.fair, 1)
+        assert {p: g for p, g in one.grades.items() if g} == said
+        assert one.must_not_lead == set(entry.never_first)
+        assert one.must_not_lead, one.id
+        assert not one.must_not_lead & {p for p, g in said.items() if g >= 2}
 
 
 def test_grades_tell_right_from_wrong(scenarios: tuple[Scenario, ...]) -> None:
