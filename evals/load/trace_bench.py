@@ -113,31 +113,30 @@ def _told_us(application: Application, told: RequestTold, on: bool) -> float:
 
 def _mode(demo: Path, mode: str, requests: int) -> dict[str, Any]:
     """What one process measured under a failure, and how long it took to end."""
-    with _langfuse(mode) as url:
-        command = [sys.executable, "-m", "evals.load.trace_bench", str(demo), "--child", f"{mode}={url}"]
+    with _langfuse(mode) as url, _copied(demo) as data:
+        command = [sys.executable, "-m", "evals.load.trace_bench", str(data), "--child", f"{mode}={url}"]
         child = subprocess.run(  # noqa: S603 - this module
             [*command, "--requests", str(requests)], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
         )
-    ended = time.time()
+        ended = time.time()
     figures: dict[str, Any] = json.loads(child.stdout.splitlines()[-1])
     figures["exit_s"] = round(ended - figures.pop("closing_at"), 2)
     return figures
 
 
-async def _child(demo: Path, mode_and_url: str, requests: int) -> None:
+async def _child(data: Path, mode_and_url: str, requests: int) -> None:
     mode, _, url = mode_and_url.partition("=")
-    with _copied(demo) as data:
-        application = build(_settings(data, "" if mode == "off" else url))
-        await application.start()
-        users = _users()
-        await _answer(application, users, WARM_UP)
-        before_mb = _resident_mb()
-        times = await _answer(application, users, requests)
-        after_mb = _resident_mb()
-        tracing = application.observing.tracing
-        counts = {} if tracing is None else dict(tracing.counts)
-        closing_at = time.time()
-        await application.close()
+    application = build(_settings(data, "" if mode == "off" else url))
+    await application.start()
+    users = _users()
+    await _answer(application, users, WARM_UP)
+    before_mb = _resident_mb()
+    times = await _answer(application, users, requests)
+    after_mb = _resident_mb()
+    tracing = application.observing.tracing
+    counts = {} if tracing is None else dict(tracing.counts)
+    closing_at = time.time()
+    await application.close()
     figures = {
         **_percentiles(times),
         "requests": requests,

@@ -138,6 +138,7 @@ class LangfuseStandIn:
         self.mode: Mode = mode
         self.version = version
         self.held = Held()
+        self.answers: bytes | None = None  # to everything, with 200: a server that is something else
         self.refusals: list[str] = []  # what it refused although it was well: a test wants none
         self._release = threading.Event()
         self._lock = threading.Lock()
@@ -190,6 +191,9 @@ class LangfuseStandIn:
             self._release.wait(SLOW_S)
         if mode in ("401", "429", "500"):
             self._answer(http, int(mode), {"message": mode}, {"retry-after": "1"} if mode == "429" else {})
+            return
+        if self.answers is not None:
+            self._answer(http, 200, self.answers)
             return
         try:
             with self._lock:

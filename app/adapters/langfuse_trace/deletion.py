@@ -69,6 +69,7 @@ def delete_traces(api: LangfuseAPI, pseudonyms: Sequence[str], until: float) -> 
     """
     import httpx
     from langfuse.api.core.api_error import ApiError
+    from pydantic import ValidationError
 
     try:
         found = sorted({trace for name in pseudonyms for trace in _traces_of(api, name, until)})
@@ -76,7 +77,7 @@ def delete_traces(api: LangfuseAPI, pseudonyms: Sequence[str], until: float) -> 
             api.trace.delete_multiple(trace_ids=found[i : i + AT_ONCE], request_options={"max_retries": 0})
     except ApiError as error:
         raise StoreUnavailable(f"Langfuse answers {error.status_code}; its traces are not deleted yet.") from error
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, ValidationError) as error:
         raise StoreUnavailable(f"Langfuse: {type(error).__name__}; its traces are not deleted yet.") from error
     return len(found)
 

@@ -28,6 +28,7 @@ from langfuse.api.unstable.dashboard_widgets.types import (
     DashboardWidgetView,
 )
 from langfuse.api.unstable.dashboards.types import CreateDashboardPlacementRequest_Widget
+from pydantic import ValidationError
 
 from app.adapters.langfuse_trace.access import Access
 from app.adapters.langfuse_trace.dashboard import DASHBOARD, SCORE_TEXTS, Widget, dashboard_description, widgets
@@ -76,6 +77,8 @@ def opened(access: Access) -> Iterator[LangfuseAPI]:
                     "SHELFWISE_LANGFUSE_SECRET_KEY: they are a project's."
                 ) from error
             raise StoreUnavailable(f"{access.host} answers {error.status_code}: {str(error.body)[:300]}") from error
+        except ValidationError as error:
+            raise StoreUnavailable(f"{access.host} answers in another form than Langfuse does. Is it one?") from error
         except httpx.HTTPError as error:
             raise StoreUnavailable(f"{access.host} can't be reached: {type(error).__name__}.") from error
 

@@ -295,7 +295,11 @@ class LangfuseTracing:
             batch = [self._spans.popleft() for _ in range(min(BATCH, len(self._spans)))]
             encoded = []
             for observations in batch:
-                encoded.append(wire.encoded(self._masked(observations)))
+                try:
+                    encoded.append(wire.encoded(self._masked(observations)))
+                except (ValueError, OverflowError) as error:  # an id of a shop that has no form in UTF-8
+                    self.counts["dropped:unreadable"] += 1
+                    log.error("not_told", error=type(error).__name__, told="Observation")
                 self._breathe()
             if not self._settled(wire.send_spans(encoded), "requests", len(batch)):
                 self._spans.extendleft(reversed(batch))

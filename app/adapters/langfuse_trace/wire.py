@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from pydantic import ValidationError
 
 from app.adapters.langfuse_trace.access import Access
 from app.adapters.langfuse_trace.observation import Figures, Observation, Score, Value
@@ -115,7 +116,7 @@ class Wire:
             answer = self.api.scores.create(request=request, request_options={"max_retries": 0})
         except ApiError as error:
             return _verdict(error.status_code or 0, error.headers or {})
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValidationError) as error:
             return Answer("later", type(error).__name__)
         rejected = int(getattr(answer, "rejected", 0) or 0)
         return Answer("taken", f"{rejected} scores rejected") if rejected else TAKEN

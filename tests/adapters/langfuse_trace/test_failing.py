@@ -11,6 +11,7 @@ from app.adapters.langfuse_trace import tracing as tracing_module
 from app.adapters.langfuse_trace.access import Access
 from app.adapters.langfuse_trace.tracing import HEARD_MOST, WAITING_MOST, LangfuseTracing
 from app.domain.interactions import EventKind
+from app.domain.ranking import RankedItem
 from tests.support.langfuse_stand_in import PUBLIC, SECRET, LangfuseStandIn
 from tests.support.langfuse_told import NAMES, event, slate, told, tracing
 
@@ -88,3 +89,31 @@ def test_telling_costs_little_and_keeps_nothing_when_off() -> None:
     assert tracemalloc.get_traced_memory()[0] - before < 10_000
     tracemalloc.stop()
     assert not listening._heard
+
+
+def test_what_can_not_be_written_down_does_not_end_the_rest() -> None:
+    """A product id that has no form in UTF-8 costs its own trace only."""
+    odd = slate(items=(RankedItem("\ud800", 1, 0.5),), rules_version="\udfff")
+    with LangfuseStandIn() as langfuse:
+        with tracing(langfuse) as listening:
+            listening.request_ended(told(odd))
+            listening.request_ended(told(slate()))
+            langfuse.until(lambda held: len(held.traces()) >= 1)
+        assert langfuse.refusals == []
+        assert listening.counts["sent:requests"] >= 1
+
+
+def test_a_server_that_is_no_langfuse_costs_nothing_but_its_scores() -> None:
+    """Answers in another form are tried again later, and what waits stays bounded."""
+    made = slate()
+    with LangfuseStandIn() as langfuse:
+        langfuse.answers = b'"hello"'
+        with tracing(langfuse, lambda _: made) as listening:
+            listening.events_taken([event(made, EventKind.CLICK)])
+            deadline = time.monotonic() + 10
+            while not (listening._last_detail and listening._scores) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert listening._last_detail == "ValidationError"
+            assert len(listening._scores) == 1
+            assert listening._thread is not None
+            assert listening._thread.is_alive()
