@@ -267,6 +267,42 @@ def prompts(
         raise typer.Exit(1)
 
 
+@evaluations.command()
+def chat(
+    data: Annotated[Path, typer.Option(help="A trained demo shop, of which a copy is talked to.")] = Path("var/demo"),
+    model: Annotated[
+        str | None, typer.Option(help="A litellm id, asked and paid for; else SHELFWISE_LLM_MODEL.", metavar="ID")
+    ] = None,
+    simulated: Annotated[bool, typer.Option("--simulated", help="A program plays the model.")] = False,
+    knobs: Annotated[str, typer.Option(help="Of the simulated provider: ttft_ms=0,obey=true.")] = "",
+    stratum: Annotated[list[str] | None, typer.Option(help="Only conversations of it; may be repeated.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many conversations, spread evenly.")] = None,
+    max_usd: Annotated[float, typer.Option(min=0, help="The most that this run may spend.")] = 1.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=64, help="Conversations at a time.")] = 4,
+    folder: Annotated[Path, typer.Option("--out", help="Where the JSON goes.")] = Path("var/eval/prompts"),
+) -> None:
+    """Hold the golden conversations with the shopping assistant. Exit code 1: a promise is broken."""
+    from app.cli import read_settings
+    from evals.prompts.chat_golden import load_chat
+    from evals.prompts.chat_running import run_chat
+    from evals.prompts.command import chosen
+    from evals.prompts.providers import knobs as read_knobs
+    from evals.prompts.reports.chat import chat_json, print_chat
+    from evals.ranking.results import write_json
+
+    settings = read_settings()
+    if model is not None:
+        settings = settings.model_copy(update={"llm_model": model})
+    conversations = chosen(load_chat(), (), tuple(stratum or ()), limit)
+    given = read_knobs(knobs) if simulated else None
+    run = run_chat(data, conversations, settings, simulated=given, concurrency=concurrency, max_usd=max_usd)
+    print_chat(run, out)
+    write_json(chat_json(run), folder / "chat.json")
+    _say(f"Written: {folder / 'chat.json'}")
+    if run.failed:
+        raise typer.Exit(1)
+
+
 def _day(text: str | None, option: str) -> float | None:
     """Midnight UTC of a day, epoch seconds."""
     if text is None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,7 +24,6 @@ from evals.prompts.providers import LABEL, answers, knobs
 from evals.prompts.reports.junit import write_junit
 from evals.prompts.reports.markdown import write_markdown
 from evals.prompts.results import Report, as_json, report_of
-from evals.prompts.scenario import Scenario
 from evals.prompts.suite import Plan, Variants, run_suite
 from evals.prompts.suite import Progress as Follow
 from evals.ranking.results import write_json
@@ -117,9 +117,26 @@ def prompt_named(name: str, folder: Path) -> Prompt:
     return load_prompt(folder, kind, version)
 
 
+class Named(Protocol):
+    """A scenario of either kind, as far as it is chosen by."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def strata(self) -> frozenset[Any]:
+        """What it is about."""
+        ...
+
+
+_Named = TypeVar("_Named", bound=Named)
+
+
 def chosen(
-    scenarios: Sequence[Scenario], names: Collection[str], strata: Collection[str], limit: int | None = None
-) -> tuple[Scenario, ...]:
+    scenarios: Sequence[_Named], names: Collection[str], strata: Collection[str], limit: int | None = None
+) -> tuple[_Named, ...]:
     """Scenarios by id (or the beginning of one) and stratum, in the golden set's order; all without either.
 
     Args:   limit: so many at most, spread evenly.

@@ -20,6 +20,8 @@ from evals.simulated.process import simulated_provider
 SIMULATED_MODEL = "openai/simulated-ranker"
 SIMULATED_PRICE_USD = (0.15, 0.60)
 """Per 1M tokens: gpt-4o-mini's, so that the sums of a simulated run are of a size that a real one has."""
+_PACE = ("ttft_ms", "tokens_per_s", "requests_kept")
+"""Knobs that change no reply."""
 LABEL = "SIMULATED provider: a program, no language model. These figures say nothing about a model or a prompt."
 
 
@@ -78,7 +80,7 @@ def answers(
         found = [_live(model, settings, folder, concurrency) for model in wanted]
         if simulated is not None:
             base = stack.enter_context(simulated_provider(simulated))
-            found.append(_simulated(base, simulated, settings, folder, concurrency))
+            found.append(answers_of_simulated(base, simulated, settings, folder, concurrency))
         yield tuple(found)
 
 
@@ -125,7 +127,9 @@ def _live(model: str, settings: Settings, folder: Path, concurrency: int) -> Ans
     return Answers(model, ReplyBook.read(path, add=True), path.name, open_client(chosen), chosen)
 
 
-def _simulated(base: str, given: Mapping[str, object], settings: Settings, folder: Path, concurrency: int) -> Answers:
+def answers_of_simulated(
+    base: str, given: Mapping[str, object], settings: Settings, folder: Path, concurrency: int
+) -> Answers:
     chosen = settings.model_copy(
         update={
             "llm_model": SIMULATED_MODEL,

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from evals.simulated.faults import FAULTS, FaultRule, UnknownFault, parse_fault
 from evals.simulated.knobs import Knobs
-from evals.simulated.server import LABEL, SimulatedProvider, create_app
+from evals.simulated.server import LABEL, REQUESTS_KEPT, SimulatedProvider, create_app
 from evals.simulated.tokens import token_rule
 from evals.simulated.utility import Preferences, PreferencesError, load_preferences
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         stack.enter_context(listener)
         log = stack.enter_context(given.log.open("a", encoding="utf-8")) if given.log is not None else None
-        provider = SimulatedProvider(knobs, token_rule(), rules, preferences, log)
+        provider = SimulatedProvider(knobs, token_rule(), rules, preferences, log, given.requests_kept)
         _serve(provider, listener, preferences)
     return 0
 
@@ -95,6 +95,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--obey", action="store_true", help="follow instructions in product text")
     parser.add_argument("--no-prompt-cache", dest="prompt_cache", action="store_false")
     parser.add_argument("--preferences", type=Path, help="JSON: product name → grade")
+    parser.add_argument(
+        "--requests-kept", type=int, default=REQUESTS_KEPT, help="bodies that /simulated/requests shows"
+    )
     parser.add_argument("--log", type=Path, help="appends the truth of every order and sentence as JSON lines")
     parser.add_argument("--fault", action="append", default=[], help="MODE[:DETAIL][@SHARE]; may be repeated")
     parser.add_argument("--fault-count", type=int, help="every fault strikes at most so often")

@@ -45,6 +45,7 @@ class SimulatedProvider:
         rules: tuple[FaultRule, ...] = (),
         preferences: Preferences | None = None,
         log: TextIO | None = None,
+        requests_kept: int = REQUESTS_KEPT,
     ) -> None:
         self.knobs = knobs
         self.tokens = tokens
@@ -52,7 +53,7 @@ class SimulatedProvider:
         self.preferences = preferences
         self.counts: Counter[str] = Counter()
         self.fault_counts: Counter[str] = Counter()
-        self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
+        self.requests: deque[dict[str, Any]] = deque(maxlen=requests_kept)
         self._memory = PrefixMemory()
         self._log = log
 
@@ -150,7 +151,7 @@ class SimulatedProvider:
         return JSONResponse(shown, headers=_HEADERS)
 
     async def seen(self, _request: Request) -> Response:
-        """GET /simulated/requests: the last 100 bodies, oldest first, with fault and, once over, the seconds."""
+        """GET /simulated/requests: the last bodies (100, or --requests-kept), oldest first, with fault and, once over, the seconds."""
         return JSONResponse(list(self.requests), headers=_HEADERS)
 
     async def change_knobs(self, request: Request) -> Response:
