@@ -130,6 +130,7 @@ def _live(model: str, settings: Settings, folder: Path, concurrency: int) -> Ans
 def answers_of_simulated(
     base: str, given: Mapping[str, object], settings: Settings, folder: Path, concurrency: int
 ) -> Answers:
+    """The simulated provider at this address. Args: given: its knobs, which name the file of its replies."""
     chosen = settings.model_copy(
         update={
             "llm_model": SIMULATED_MODEL,

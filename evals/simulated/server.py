@@ -151,7 +151,7 @@ class SimulatedProvider:
         return JSONResponse(shown, headers=_HEADERS)
 
     async def seen(self, _request: Request) -> Response:
-        """GET /simulated/requests: the last bodies (100, or --requests-kept), oldest first, with fault and, once over, the seconds."""
+        """GET /simulated/requests: the last bodies, oldest first, with fault and, once over, the seconds."""
         return JSONResponse(list(self.requests), headers=_HEADERS)
 
     async def change_knobs(self, request: Request) -> Response:
