@@ -19,6 +19,7 @@ from app.adapters.personal_data import open_personal_data
 from app.adapters.reason_files import load_reasons
 from app.adapters.rule_files import load_rules, refuse_dangling
 from app.adapters.secret_file import open_pseudonyms
+from app.adapters.shared_buckets import SharedBuckets
 from app.adapters.shelf_keeper import ShelfKeeper
 from app.adapters.sql_store.event_writer import EventWriter
 from app.adapters.sql_store.leases import SqlLeases
@@ -94,6 +95,7 @@ class Application:
     privacy: PersonalData
     observing: Observing
     metering: Metering
+    rates: SharedBuckets | None  # None: no key is configured, nothing is limited
 
     @property
     def browsing(self) -> Browsing:
@@ -157,6 +159,8 @@ class Application:
         self.slates.close()
         if self.leases is not None:
             self.leases.close()
+        if self.rates is not None:
+            self.rates.close()
         self.store.close()
 
 
@@ -255,6 +259,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         privacy=privacy,
         observing=observing,
         metering=metering,
+        rates=SharedBuckets.open(settings.data_dir) if settings.has_keys else None,
         leader=leader_of(jobs, leases),
         leases=leases,
         reporting=reporting,

@@ -35,8 +35,10 @@ from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Assisting, Health, Metering, Recommending, Shelving, SlateLog
 from app.api.cross_origin import CrossOrigin
 from app.api.keys import KeyRing, check_bind
-from app.api.middleware import BodyBuffer, Gate, RequestContext
+from app.api.limits import Addresses, Limits
+from app.api.middleware import BodyBuffer, Gate, RateLimits, RequestContext, TimeLimit
 from app.api.openapi import describe_problems
+from app.api.punctual import PunctualProtocol
 from app.api.rendering import Renderer
 from app.api.repeated import Repeated
 from app.api.storefront import install as install_storefront
@@ -47,7 +49,7 @@ from app.domain.errors import ConfigurationError
 from app.domain.ranking import PublicReason
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
-from app.ports import Clock, ShopStore
+from app.ports import Clock, RateCounter, ShopStore
 from app.privacy import PersonalData
 from app.report import ReportDesk
 from app.settings import Settings
@@ -118,6 +120,11 @@ class Application(Protocol):
         ...
 
     @property
+    def rates(self) -> RateCounter | None:
+        """Counts calls for all workers; None where nothing is limited."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The service's clock (AS_OF)."""
         ...
@@ -169,8 +176,10 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(RequestContext),
+            Middleware(TimeLimit),
             Middleware(CrossOrigin),
             Middleware(Gate),
+            Middleware(RateLimits),
             Middleware(BodyBuffer),
             Middleware(Repeated),
         ],
@@ -215,6 +224,9 @@ def _context(application: Application) -> ApiContext:
         public_reasons=application.rules_public_reasons,
         currency=settings.currency,
         allowed_origins=frozenset(settings.allowed_origins),
+        addresses=Addresses.from_settings(settings),
+        limits=Limits.from_settings(settings, application.rates),
+        behind_tls=settings.behind_tls,
         default_deadline_ms=settings.llm_deadline_ms,
         stream_deadline_ms=settings.stream_deadline_ms,
         keys=KeyRing.from_settings(settings),
@@ -262,6 +274,7 @@ def server_config(app: FastAPI, settings: Settings, *, host: str, port: int) -> 
         app,
         host=host,
         port=port,
+        http=PunctualProtocol,
         lifespan="on",
         ws="none",
         proxy_headers=False,

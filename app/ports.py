@@ -6,6 +6,7 @@ A port exists where two implementations or an I/O fake need it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -274,6 +275,23 @@ class Ledger(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one call that a rate counts."""
+
+    allowed: bool
+    remaining: int  # that may come at once now
+    wait_s: float  # until the next is allowed; 0 when this one is
+
+
+class RateCounter(Protocol):
+    """Buckets that refill steadily, by name, shared by the workers of one machine. Costs microseconds."""
+
+    def take(self, name: str, per_s: float, burst: int) -> Taken:
+        """Takes one call out of a bucket of `burst`, which gets `per_s` back; a refused one takes nothing."""
+        ...
+
+
 class OrderCache(Protocol):
     """Complete model answers by key. Loses entries rather than failing a request."""
 
@@ -327,8 +345,10 @@ __all__ = [
     "ModelRun",
     "OrderCache",
     "Progress",
+    "RateCounter",
     "ShopStore",
     "ShopperChanges",
+    "Taken",
     "VectorIndex",
     "Vectors",
 ]

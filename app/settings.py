@@ -76,6 +76,21 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Pages that may call from another address, comma separated: https://shop.example"
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Proxies whose X-Forwarded-For is believed, comma separated: 10.0.0.0/8. Empty = none."
+    )
+    behind_tls: bool = Field(
+        default=False, description="Whether shoppers reach the service by https only: answers then say so (HSTS)."
+    )
+    rate_limit_key_per_min: int = Field(
+        default=600_000, ge=0, description="Calls a minute per API key; 0 = no limit. Without keys none is counted."
+    )
+    rate_limit_address_per_min: int = Field(
+        default=1_200, ge=0, description="The same per address of callers with a publishable key."
+    )
+    rate_limit_shopper_per_min: int = Field(
+        default=240, ge=0, description="Recommendations and chat messages a minute per shopper, visitor or session."
+    )
     token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
 
     metrics_token: SecretStr = Field(
@@ -145,7 +160,7 @@ class Settings(BaseSettings):
         description="Share of cached and baseline requests that are traced; empty = every request is.",
     )
 
-    @field_validator("api_keys_secret", "api_keys_publishable", mode="before")
+    @field_validator("api_keys_secret", "api_keys_publishable", "trusted_proxies", mode="before")
     @classmethod
     def _split_keys(cls, value: object) -> object:
         if isinstance(value, str):

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyRing, KeyScope
+from app.api.limits import NO_PROXIES, OFF, Addresses, Limits
 from app.api.rendering import AskedBefore, Renderer
 from app.api.tokens import ShopperTokens, TokenRefused
 from app.domain.budgets import NOBODY, PartyKind, Payer
@@ -134,6 +135,9 @@ class ApiContext:
     renderer: Renderer
     asked: AskedBefore = field(default_factory=AskedBefore)
     metrics_token: str = ""  # opens /metrics and nothing else; "": only a secret key does
+    addresses: Addresses = NO_PROXIES
+    limits: Limits = OFF
+    behind_tls: bool = False
     allowed_origins: frozenset[str] = frozenset()  # pages of these may call from another address
 
     @classmethod
@@ -151,7 +155,8 @@ class Caller:
     token: str | None
     tokens: ShopperTokens | None
     key_id: str = ""  # "" where no key is configured
-    address: str | None = None  # of a caller whose calls are counted by it
+    address: str | None = None
+    limits: Limits = OFF
 
     @property
     def is_secret(self) -> bool:
@@ -162,6 +167,8 @@ class Caller:
         """On whose account the model calls of a request go that names these ids: the one that says most counts.
 
         A secret key's address is the shop's own server and counts nothing; without keys nobody is counted.
+
+        Raises: ApiError (429 rate_limited): this shopper, visitor or session calls too often.
         """
         if not self.key_id:
             return NOBODY
@@ -171,6 +178,8 @@ class Caller:
             ("session", session_id),
         )
         parties = [(kind, name) for kind, name in named if name is not None][:1]
+        for kind, name in parties:
+            self.limits.admit(kind, name)
         if not self.is_secret and self.address is not None:
             parties.append(("address", self.address))
         return Payer(self.key_id, tuple(parties))
@@ -221,7 +230,8 @@ async def _caller(
     if scope is None:  # Gate has refused this already; a router mounted past it stays closed too
         raise ApiError(Code.API_KEY_MISSING, "Send a key of this service in the X-API-Key header.")
     state = request.scope["state"]
-    return Caller(scope, token, ApiContext.of(request.scope).tokens, state.get("key_id", ""), state.get("address"))
+    context = ApiContext.of(request.scope)
+    return Caller(scope, token, context.tokens, state.get("key_id", ""), state.get("address"), context.limits)
 
 
 Context = Annotated[ApiContext, Depends(_context)]

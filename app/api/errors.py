@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from app.api.security_headers import security_headers
 from app.domain.errors import (
     BadInput,
     Degraded,
@@ -64,7 +65,9 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
     NOT_READY = "not_ready"
     TOKENS_NOT_CONFIGURED = "tokens_not_configured"
+    RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
+    TIMED_OUT = "timed_out"
     UNAVAILABLE = "unavailable"
 
 
@@ -88,9 +91,11 @@ _STATUS_AND_TITLE: Mapping[Code, tuple[int, str]] = {
     Code.TOO_MANY_PRODUCTS: (413, "Too many products at once"),
     Code.UNSUPPORTED_MEDIA_TYPE: (415, "The body must be plain JSON"),
     Code.INVALID_REQUEST: (422, "The request is not valid"),
+    Code.RATE_LIMITED: (429, "Too many calls"),
     Code.INTERNAL_ERROR: (500, "An unexpected error"),
     Code.NOT_READY: (503, "Not ready"),
     Code.TOKENS_NOT_CONFIGURED: (503, "Shopper tokens are not set up"),
+    Code.TIMED_OUT: (503, "The answer took too long"),
     Code.OVERLOADED: (503, "Too much is waiting"),
     Code.UNAVAILABLE: (503, "A part of the service is unavailable"),
 }
@@ -202,6 +207,7 @@ def install(app: FastAPI) -> None:
         detail = "Something went wrong here; the log of the service says what, under this request id."
         response = _respond(request.scope, Code.INTERNAL_ERROR, _Facts(detail))
         response.raw_headers.extend(context_headers(request.scope))
+        response.raw_headers.extend(security_headers(request.scope, response.raw_headers))
         return response
 
     # Starlette types handlers by the root exception only; each is registered for exactly what it takes.

@@ -1,4 +1,4 @@
-"""Pure ASGI middleware, outermost first: request context, gate (loopback guard and keys), body.
+"""Pure ASGI middleware, outermost first: request context, time, gate (loopback guard and keys), rates, body.
 
 Written against ASGI itself because a `@app.middleware("http")` function halves the throughput (FACTS.md).
 """
@@ -12,8 +12,10 @@ import uuid
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.context import ApiContext
-from app.api.errors import Code, problem
+from app.api.errors import RETRY_AFTER_S, Code, problem
 from app.api.keys import KeyScope, why_not_local
+from app.api.limits import OFF
+from app.api.security_headers import security_headers
 from app.telemetry import begin_request, context_headers, end_request
 
 MAX_BODY_BYTES = 256 * 1024
@@ -22,6 +24,8 @@ _BATCHES = frozenset({"/api/products:batch"})
 """Paths whose body holds many things: the shop itself (a secret key) may send MAX_BATCH_BYTES there."""
 
 BODY_TIMEOUT_S = 10.0
+TOTAL_S = 30.0
+_NEVER_LIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 _UNEXPECTED, _LEFT = 500, 499
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -58,6 +62,7 @@ class RequestContext:
                 headers = [*message.get("headers", ()), *context_headers(scope)]
                 if _is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"private, no-store"))
+                headers += security_headers(scope, headers)
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -88,7 +93,7 @@ class Gate:
             return
         keys = ApiContext.of(scope).keys
         client = scope.get("client")
-        scope["state"]["address"] = client[0] if client else None
+        scope["state"]["address"] = ApiContext.of(scope).addresses.of(scope)
         if keys.empty:
             refusal = why_not_local(client[0] if client else None, scope["headers"])
             if refusal is not None:
@@ -111,6 +116,79 @@ class Gate:
             scope["state"]["key_scope"] = found
             scope["state"]["key_id"] = "" if known is None else known.id
         await self._app(scope, receive, send)
+
+
+class RateLimits:
+    """Refuses the calls of a key or an address beyond its rate, before a body is read; 429 with Retry-After."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        limits = ApiContext.of(scope).limits if scope["type"] == "http" else OFF
+        if limits.counter is None or scope["path"] in _NEVER_LIMITED:
+            await self._app(scope, receive, send)
+            return
+        state = scope["state"]
+        # All shoppers of a shop that calls with its secret key come from its own server's address.
+        address = None if state.get("key_scope") is KeyScope.SECRET else state.get("address")
+        refusal, headers = limits.check([(limits.key, state.get("key_id") or None), (limits.address, address)])
+        if refusal is not None:
+            await problem(scope, Code.RATE_LIMITED, refusal.detail, headers=refusal.headers)(scope, receive, send)
+            return
+        told = [(name.encode(), value.encode()) for name, value in headers.items()]
+
+        async def send_told(message: Message) -> None:
+            if message["type"] == "http.response.start" and not any(
+                name == b"ratelimit" for name, _ in message.get("headers", ())
+            ):
+                message = {**message, "headers": [*message.get("headers", ()), *told]}
+            await send(message)
+
+        await self._app(scope, receive, send_told)
+
+
+class TimeLimit:
+    """Ends what takes longer than 30 s with 503, or the connection once the answer has begun; streams may go on.
+
+    Of a stream each piece must be taken within that time: a reader who stops reading holds nothing for ever.
+    """
+
+    def __init__(self, app: ASGIApp, total_s: float = TOTAL_S) -> None:
+        self._app = app
+        self._total_s = total_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI call."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+        loop = asyncio.get_running_loop()
+        timer = asyncio.timeout(self._total_s)
+
+        async def send_timed(message: Message) -> None:
+            nonlocal begun
+            streams = _is_stream(message) if message["type"] == "http.response.start" else timer.when() is None
+            begun = True
+            if not streams:
+                await send(message)
+                return
+            timer.reschedule(loop.time() + self._total_s)
+            await send(message)
+            timer.reschedule(None)
+
+        try:
+            async with timer:
+                await self._app(scope, receive, send_timed)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            if begun:  # the server sees an answer without its end and closes the connection
+                return
+            detail = f"No answer within {self._total_s:g} s; what was asked for may have been done all the same."
+            await problem(scope, Code.TIMED_OUT, detail, headers={"retry-after": RETRY_AFTER_S})(scope, receive, send)
 
 
 class BodyBuffer:
@@ -201,6 +279,12 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
+
+
+def _is_stream(message: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"text/event-stream") for name, value in message.get("headers", ())
+    )
 
 
 def _is_api(scope: Scope) -> bool:

@@ -16,7 +16,14 @@ _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
 
 _EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
 _METRICS = (Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.SECRET_KEY_REQUIRED)
-_UNDER_API = (*_EVERYWHERE, Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.INVALID_REQUEST)
+_UNDER_API = (
+    *_EVERYWHERE,
+    Code.API_KEY_MISSING,
+    Code.API_KEY_UNKNOWN,
+    Code.INVALID_REQUEST,
+    Code.RATE_LIMITED,
+    Code.TIMED_OUT,
+)
 
 
 def answers(model: type[BaseModel], *codes: Code, status: int = 200) -> dict[int | str, dict[str, Any]]:

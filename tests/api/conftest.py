@@ -29,6 +29,7 @@ from app.domain.searching import Facets, FacetValue, PriceBand, SearchFacts
 from app.ingest.catalogue import CatalogueEditor
 from app.ingest.intake import EventIntake
 from app.main import create_app
+from app.ports import RateCounter
 from app.privacy import PersonalData
 from app.report import ReportDesk, ReportParts
 from app.settings import Settings
@@ -299,6 +300,7 @@ class FakeApplication:
             baseline_version=lambda: "v1",
             wall=lambda: NOW,
         )
+        self.rates: RateCounter | None = None
         self.assistant = FakeAssistant()
         self.attribution = FakeAttribution()
         rule = AttributionRule(window_s=7 * 86_400.0)
