@@ -73,7 +73,9 @@ async def test_the_shop_s_own_server_is_not_limited_by_its_address(tmp_path: Pat
         many = await statuses(shop, "/api/recommendations?userId=u{n}", 9, key=SECRET)
         one = await statuses(shop, "/api/recommendations?userId=ann", 7, key=SECRET)
     assert (many, one) == ([200] * 9, [200] * 5 + [429] * 2)
-    async with limited(tmp_path, rate_limit_key_per_min=30) as shop:
+    other = tmp_path / "other"
+    other.mkdir()
+    async with limited(other, rate_limit_key_per_min=30) as shop:
         assert await statuses(shop, "/api/trending", 7, key=SECRET) == [200] * 5 + [429] * 2
         assert await statuses(shop, "/livez", 7, key=SECRET) == [200] * 7
 
