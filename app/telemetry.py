@@ -139,7 +139,7 @@ def end_request(scope: Scope, status: int) -> tuple[str, float]:
     state = scope["state"]
     seconds = time.perf_counter() - state["started_s"]
     template = getattr(scope.get("route"), "path", None)
-    endpoint = template if isinstance(template, str) else "other"
+    endpoint = template.replace(":path}", "}") if isinstance(template, str) else "other"
     if endpoint not in _PROBES or status >= 400:
         structlog.get_logger(__name__).info(
             "request",

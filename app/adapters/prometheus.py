@@ -86,6 +86,7 @@ class Metrics:
         self._define_model()
         self._define_events()
         self._define_gauges()
+        self._begin_at_zero()
 
     @property
     def registry(self) -> CollectorRegistry:
@@ -175,6 +176,22 @@ class Metrics:
         self.attributed_at = gauge(
             "attribution_timestamp_seconds", "When attribution was last computed, Unix time.", "livemostrecent"
         )
+
+    def _begin_at_zero(self) -> None:
+        """What happens rarely begins at 0: a series that appears with its first event shows no increase."""
+        for kind in PROOF_FAILURES:
+            self._proofs.labels("rerank", kind)
+        for kind in REPAIRS:
+            self.repairs.labels(kind)
+        for outcome in ("accepted", "duplicate", "rejected"):
+            self.events.labels(outcome)
+        for code in EVENT_CODES:
+            self.rejected.labels(code)
+        for queue in ("slates", "order_cache"):
+            self.dropped.labels(queue)
+        for model in self._models:
+            for outcome in OUTCOMES:
+                self._calls.labels("rerank", model, outcome)
 
     def http_ended(self, endpoint: str, method: str, status: int, seconds: float) -> None:
         """A request was answered, or broken off.

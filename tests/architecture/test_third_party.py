@@ -42,7 +42,7 @@ OWNERS = {
     "rapidfuzz": ["adapters/rule_files.py", "adapters/spelling.py"],
     "prometheus_client": ["adapters/prometheus.py"],
     "langfuse": ["adapters/langfuse_trace/"],
-    "opentelemetry": ["adapters/langfuse_trace/"],
+    "opentelemetry": ["adapters/langfuse_trace/", "adapters/genai_attributes.py"],
 }
 
 

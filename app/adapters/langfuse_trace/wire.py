@@ -25,6 +25,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from pydantic import ValidationError
 
+from app.adapters import genai_attributes
 from app.adapters.langfuse_trace.access import Access
 from app.adapters.langfuse_trace.observation import Figures, Observation, Score, Value
 from app.pipeline.redaction import without_contacts
@@ -185,6 +186,7 @@ def _attributes(one: Observation) -> dict[str, Any]:
         found[f"{Named.OBSERVATION_METADATA}.{name}"] = json.dumps(_masked(value))
     if one.products:
         found[Named.OBSERVATION_OUTPUT] = json.dumps({"productIds": one.products})
+    found |= genai_attributes.operation(one.kind, one.name)
     if one.figures is not None:
         found |= _generation(one.figures)
     return found
@@ -195,19 +197,20 @@ def _generation(figures: Figures) -> dict[str, Any]:
     if figures.cached_tokens:
         usage["input_cached_tokens"] = figures.cached_tokens
     usage["total"] = figures.input_tokens + figures.cached_tokens + figures.output_tokens
-    provider, slash, _ = figures.model.partition("/")
-    found = {
+    found: dict[str, Any] = {
         Named.OBSERVATION_MODEL: figures.model,
         Named.OBSERVATION_PROMPT_NAME: figures.prompt_name,
         Named.OBSERVATION_PROMPT_VERSION: figures.prompt_version,
         Named.OBSERVATION_USAGE_DETAILS: json.dumps(usage),
-        # OpenTelemetry's names for the same, for who reads the spans elsewhere.
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": provider if slash else None,
-        "gen_ai.request.model": figures.model,
-        "gen_ai.usage.input_tokens": figures.input_tokens + figures.cached_tokens,
-        "gen_ai.usage.output_tokens": figures.output_tokens,
     }
+    # OpenTelemetry's names for the same, for who reads the spans elsewhere.
+    found |= genai_attributes.generation(
+        figures.model,
+        input_tokens=figures.input_tokens + figures.cached_tokens,
+        output_tokens=figures.output_tokens,
+        cached_tokens=figures.cached_tokens,
+        prompt_name=figures.prompt_name,
+    )
     if figures.cost_usd is not None:
         found[Named.OBSERVATION_COST_DETAILS] = json.dumps({"total": figures.cost_usd})
     return found
