@@ -23,7 +23,7 @@ endif
 DEMO_SHOP := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
 DEMO := $(LLM) $(DEMO_SHOP)
 
-.PHONY: quality demo test test-all check lint types imports audit bench fixtures clean
+.PHONY: prompts quality demo test test-all check lint types imports audit bench fixtures clean
 
 $(MARK): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (a few minutes the first time)"
@@ -81,6 +81,17 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(DEMO) $(BIN)/python -m evals.load.mixed_bench var/demo
 	$(BIN)/python -m evals.load.chat_bench
 	$(BIN)/python -m evals.load.browser_bench --data var/demo
+
+# Replies of the SIMULATED provider are recorded and then judged from the record alone: nothing to go stale, nobody paid.
+PROMPT ?= rerank/v1
+PROMPTS_OUT ?= var/prompts-ci
+PROMPTS = $(BIN)/shelfwise eval prompts --prompt $(PROMPT) --no-variants --shuffles 0
+RECORDED_S ?= 90
+
+prompts: $(MARK)  ## the prompt suite with the simulated provider, then again from its recorded replies
+	rm -rf $(PROMPTS_OUT)
+	$(PROMPTS) --simulated --knobs ttft_ms=0,tokens_per_s=0 --out $(PROMPTS_OUT)
+	timeout $(RECORDED_S) $(PROMPTS) --recorded $(PROMPTS_OUT)/replies-openai-simulated-ranker.jsonl --out $(PROMPTS_OUT)/recorded
 
 # Where the real data lie; what is not there is left out. The demo shop is always measured.
 QUALITY_DATA ?= ../shared/data
