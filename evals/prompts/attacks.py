@@ -23,7 +23,7 @@ class Attack:
     id: str
     surface: Literal["name", "brand", "category", "attribute"]
     text: str
-    marker: str  # what a reply shows where it obeyed; "" = only its order would show it
+    marker: str  # what only a reply that obeyed shows; "" = its order must tell, since a mere quotation shows the same
     aim: str
 
 

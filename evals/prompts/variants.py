@@ -25,6 +25,7 @@ from app.pipeline.prompt_input import PROFILE_LINES_MAX
 from evals.prompts.scenario import Candidate, Scenario
 from evals.prompts.scenario_facts import PRICE_KINDS, budget_in_force, reasons, remade
 from evals.prompts.shop_records import shop_products
+from evals.prompts.variant_attacks import clean_twin
 from evals.prompts.variant_words import other_gender, other_locale, other_name, other_units
 
 Variant = Callable[[Scenario], Scenario | None]
@@ -329,6 +330,7 @@ RELATIONS: Mapping[str, Variant] = {
     "locale": locale,
     "name_swap": name_swap,
     "gender_swap": gender_swap,
+    "clean_twin": clean_twin,
 }
 
 

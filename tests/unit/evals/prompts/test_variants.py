@@ -68,7 +68,7 @@ def changed(parent: Scenario, variant: Scenario) -> list[int]:
 def test_every_variant_is_marked_and_keeps_the_order_of_lines(scenarios: dict[str, Scenario], relation: str) -> None:
     """Relation, parent and stratum are told; every line stays where it was, but for the relabelled ones."""
     made = 0
-    for parent in list(scenarios.values())[::16]:
+    for parent in [*list(scenarios.values())[::16], scenarios["hostile-name-01"]]:
         for variant in variants(parent, [relation]):
             made += 1
             assert (variant.relation, variant.parent) == (relation, parent.id)
