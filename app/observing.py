@@ -64,7 +64,7 @@ class Observing:
         return TraceEraser(self.tracing.access, mask=self.tracing.forget).forget
 
     def close(self) -> None:
-        """Sends what waits, for 2 s at most."""
+        """Sends what waits, for 1.5 s at most."""
         self.metering.close()
         if self.tracing is not None:
             self.tracing.close()

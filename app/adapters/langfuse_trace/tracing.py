@@ -78,7 +78,7 @@ CHAT_CALL_WAITS_S = 65.0
 """How long a call's generation waits for the slate or answer that it belongs to: longer than either can take."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S, REFUSED_PAUSE_S = 1.0, 30.0, 60.0
-EXIT_S = 2.0
+EXIT_S = 1.5
 
 Told = RequestTold | LedgerRow | ChatTold | Interaction
 
@@ -92,7 +92,7 @@ class _Known:
 
 
 class LangfuseTracing:
-    """Implements app.observer.Observer. Silent until `start`; `close` sends what waits, for 2 s at most."""
+    """Implements app.observer.Observer. Silent until `start`; `close` sends what waits, for 1.5 s at most."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class LangfuseTracing:
         self._thread.start()
 
     def close(self) -> None:
-        """Sends what waits; gives up after 2 s."""
+        """Sends what waits; gives up after 1.5 s: with the rest of an exit that stays below 3."""
         self._listening = False
         self._stop.set()
         if self._thread is not None:

@@ -27,7 +27,7 @@ def failing(langfuse: LangfuseStandIn, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", FAILURES)
 def test_what_waits_is_bounded_and_the_end_is_quick(mode: str) -> None:
-    """Far more than fits is told at once: it is dropped and counted; closing takes its 2 s at most."""
+    """Far more than fits is told at once: it is dropped and counted; closing takes its 1.5 s at most."""
     with LangfuseStandIn() as langfuse:
         failing(langfuse, mode)
         with tracing(langfuse) as listening:
