@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import heapq
 import json
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -60,9 +61,9 @@ def measure(scenarios: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, simulated_provider(KNOBS) as base:
         model = answers_of_simulated(base, KNOBS, settings, Path(folder), CONCURRENCY)
         judge = Judge.of(settings.rules_dir)
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         suite = asyncio.run(arun_suite(plan, [model], judge))
-        whole_s = time.perf_counter() - started
+        whole_s, cpu_s = time.perf_counter() - started, time.process_time() - spent
         seen = httpx.get(base.removesuffix("/v1") + "/simulated/requests", timeout=10, trust_env=False).json()
     own = [float(one["seconds"]) for one in seen]
     ideal = ideal_s(own, CONCURRENCY)
@@ -76,6 +77,8 @@ def measure(scenarios: int) -> dict[str, Any]:
         "suite_s": wall,
         "added_share": wall / ideal - 1.0,
         "with_posing_s": whole_s,
+        "cpu_s": cpu_s,
+        "load": os.getloadavg()[0],
         "findings": len(suite.runs[0].findings),
         "machine": machine(),
     }
