@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from tests.faults.case import Bench, Case, certified, resolver
 from tests.support import provider_faults as faults
 from tests.support.fault_server import EVENTS, FaultServer, black_hole, closed_port
-from tests.support.faulted_service import Answer
+from tests.support.faulted_service import Answer, wait_until
 from tests.support.provider_faults import (
     MODEL_NAME,
     chunk,
@@ -151,6 +151,11 @@ def asked_again(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
     assert len({asked.connection for asked in bench.provider.requests}) == 2
 
 
+def let_go(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
+    """The connection that the provider keeps open is closed by the service soon after the reply."""
+    wait_until(lambda: bench.provider.connections() == 0, "end of the connection", 3)
+
+
 CONNECTION = (
     Case(5, "DNS failure", None, address=lambda _: resolver(0.0), requests=None),
     Case(5, "DNS delay", None, address=lambda _: resolver(0.6), requests=None, **_NOT_IN),
@@ -193,7 +198,7 @@ SLOW = (
     Case(6, "no headers, call of 3 s", faults.silence, **{**_LATE, "call_limit_s": 2.5}, slow=True),
     Case(6, "stall mid-body", faults.stall, call_limit_s=0.8, **_MIDWAY),
     Case(6, "drip", faults.drip(), **_LATE),
-    Case(6, "slow close", faults.slow_close, **_GOOD),
+    Case(6, "slow close", faults.slow_close, also=let_go, **_GOOD),
 )
 
 STREAM = (
@@ -207,7 +212,7 @@ STREAM = (
         outcome="cut",
     ),
     Case(7, "error event after 200", sends(head_of, events({"error": {"message": "x"}}, done=False)), **_CUT),
-    Case(7, "split UTF-8", faults.byte_by_byte, **_GOOD),
+    Case(7, "split UTF-8", faults.split_characters, **_GOOD),
     Case(7, "endless keep-alives", faults.keep_alives, **_LATE),
     Case(7, "reset midway", faults.reset_midway, **_CUT),
     Case(7, "half-closed", faults.half_close, **_CUT),

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import structlog
 import uvicorn
 
 from app.adapters.llm import LiteLlmClient
@@ -155,7 +156,10 @@ class FaultedService:
         """A slate."""
         parameters = {**who, "limit": limit, "deadlineMs": deadline_ms, **more}
         began = time.monotonic()
-        answer = self.http.get("/api/recommendations", params=parameters)
+        try:
+            answer = self.http.get("/api/recommendations", params=parameters)
+        except httpx.TransportError as error:
+            raise AssertionError(f"no answer: {type(error).__name__}") from error
         seconds = time.monotonic() - began
         is_json = "json" in answer.headers.get("content-type", "")
         return Answer(answer.status_code, answer.json() if is_json else None, seconds, answer.text)
@@ -221,6 +225,8 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
     hasty = pytest.MonkeyPatch()
     hasty.setattr("app.adapters.llm.rehearse", _once(rehearse))  # each case has a client, the library only one start
     hasty.setattr("app.rerank.SETTLE_AFTER_S", 0.0)
+    logging_before = structlog.get_config()
+    structlog.configure(processors=[_unheard])  # a failure drawn with its variables takes seconds
     loop = LoopThread("service")
     config = server_config(create_app(lambda: application), settings, host="127.0.0.1", port=0)
     server = uvicorn.Server(config)
@@ -228,7 +234,7 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
     try:
         wait_until(lambda: server.started or serving.done(), "start of the service", 60)
         port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as http:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=8) as http:
             yield FaultedService(application, loop, port, client, clock, http, _shoppers(data_dir), _products(data_dir))
     finally:
         server.should_exit = True
@@ -236,6 +242,11 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
             serving.result(20)
         loop.stop()
         hasty.undo()
+        structlog.configure(**logging_before)
+
+
+def _unheard(*_: object) -> dict[str, object]:
+    raise structlog.DropEvent
 
 
 def _once(work: Callable[..., None]) -> Callable[..., None]:

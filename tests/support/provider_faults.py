@@ -199,13 +199,14 @@ def endless(piece: bytes, first: bytes = b"", pause_s: float = 0.0) -> Fault:
     return answer
 
 
-async def byte_by_byte(x: Exchange) -> None:
-    """A good answer with characters of four bytes, a packet for every three bytes."""
+async def split_characters(x: Exchange) -> None:
+    """A good answer with characters of four bytes; packets end within one."""
     body = whole(right(x.asked.prompt) + " " + "\U0001f9e1" * 8)
+    at = body.index("\U0001f9e1".encode())
     await x.head()
-    for at in range(0, len(body), 3):
-        await x.send(body[at : at + 3])
-        await asyncio.sleep(0)
+    for piece in (body[: at + 1], body[at + 1 : at + 3], body[at + 3 :]):
+        await x.send(piece)
+        await asyncio.sleep(0.02)  # else they would arrive as one
 
 
 async def bad_chunk(x: Exchange) -> None:
