@@ -557,7 +557,7 @@ DEFENCES = (
         "256 KB on the wire and decoded",
         "llm_wire._CappedStream",
         _uncapped,
-        ("09 10 MB", "09 10 MB error page", "09 gzip bomb", "09 endless white space"),
+        ("09 10 MB", "09 error page of 1 MB", "09 gzip bomb", "09 endless white space"),
     ),
     Defence(
         "a reader of our own in place of json.loads",

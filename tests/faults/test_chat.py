@@ -15,6 +15,7 @@ from app.domain.chat import Said
 from tests.adapters.llm.llm_calls import LIBRARY_WARNINGS
 from tests.faults.case import Bench, nothing_left
 from tests.support.fault_server import Exchange, Fault
+from tests.support.faulted_service import wait_until
 from tests.support.provider_faults import chunk, events, usage
 
 pytestmark = LIBRARY_WARNINGS
@@ -207,9 +208,13 @@ def check_chat(case: ChatCase, bench: Bench) -> None:
         bench.service.leave()
         bench.provider.drop()
     nothing_left(bench.service, at_rest)
-    rows = bench.service.ledger()[known:]
-    assert len(rows) == len(bench.provider.requests), "not every call is in the ledger"
-    assert "pending" not in {row["outcome"] for row in rows}
+    wait_until(lambda: "pending" not in outcomes(bench, known), "settlement of every call", 3)
+    assert len(outcomes(bench, known)) == len(bench.provider.requests), "not every call is in the ledger"
+
+
+def outcomes(bench: Bench, known: int) -> list[str]:
+    """Of the calls in the ledger after the first `known`."""
+    return [row["outcome"] for row in bench.service.ledger()[known:]]
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
