@@ -142,18 +142,19 @@ class Searcher:
         self, shelf: Shelf, profile: Profile, now: float, evidence: _Evidence, wanted: IntArray
     ) -> tuple[IntArray, FloatScores]:
         """The best of the wanted rows by words and by meaning, mixed as recommendations for a text are."""
+        meant = None if shelf.vectors is None else evidence.vector  # vectors may be damaged while the embedder is not
         of_wanted = np.zeros(len(shelf.snapshot), dtype=np.bool_)
         of_wanted[wanted] = True
         by_words = wanted[top_rows(evidence.words[wanted], POOL)]
         near = evidence.near.rows[of_wanted[evidence.near.rows]]
-        if evidence.vector is not None and len(near) < min(POOL, len(wanted)) and len(wanted) <= EXACT_UP_TO:
+        if meant is not None and len(near) < min(POOL, len(wanted)) and len(wanted) <= EXACT_UP_TO:
             vectors, _ = shelf.item_vectors(wanted)
-            near = wanted[top_rows(vectors @ evidence.vector, POOL)]
+            near = wanted[top_rows(vectors @ meant, POOL)]
         pool = np.unique(np.concatenate([by_words, near])).astype(np.int32)
         similarity = np.zeros(len(pool), dtype=np.float32)
-        if evidence.vector is not None and evidence.scale.meaning is not None:
+        if meant is not None and evidence.scale.meaning is not None:
             vectors, known = shelf.item_vectors(pool)
-            similarity[known] = vectors[known] @ evidence.vector
+            similarity[known] = vectors[known] @ meant
         scores = relevance(evidence.scale, evidence.words[pool], similarity)
         if self._personalized and profile.used and len(pool):
             scores = _with_shopper(scores, personal_scores(shelf, profile, now)[pool])

@@ -26,8 +26,8 @@ from tests.support.provider_faults import (
     whole,
 )
 
-SHORT_MS = 120
-CALL_S = 0.3
+SHORT_MS = 250
+CALL_S = 0.5
 MIDWAY_MS = 600
 
 
@@ -134,12 +134,13 @@ def crowded(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:
     """Where both places are taken the third shopper is not kept waiting for one."""
     service = bench.service
     bench.provider.fault = faults.silence
-    service.provider(bench.provider.url, max_concurrency=2, call_limit_s=CALL_S)
-    told = [service.ask(service.shopper(), deadline_ms=60).meta["fallbackReason"] for _ in range(2)]
+    service.provider(bench.provider.url, max_concurrency=2, call_limit_s=2.0)
+    told = [service.ask(service.shopper(), deadline_ms=SHORT_MS).meta["fallbackReason"] for _ in range(2)]
     assert told == ["timeout", "timeout"], told
     last = service.ask(service.shopper(), deadline_ms=1000)
     assert last.meta["fallbackReason"] == "overloaded", last.meta
     assert len(bench.provider.requests) == 2
+    bench.provider.drop()
 
 
 def asked_again(bench: Bench, _: Answer, __: Mapping[str, str]) -> None:

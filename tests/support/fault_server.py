@@ -51,6 +51,7 @@ class Exchange:
     """One request and the means to answer it wrongly. The connection is closed at the end unless `keep` is set."""
 
     asked: Asked
+    reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     number: int  # of the request at this server, from 1
     keep: bool = False
@@ -80,8 +81,8 @@ class Exchange:
         self.writer.transport.abort()
 
     async def forever(self) -> None:
-        """Silence until the connection is taken away."""
-        await asyncio.Event().wait()
+        """Silence until the other side leaves."""
+        await self.reader.read()
 
 
 Fault = Callable[[Exchange], Awaitable[None]]
@@ -177,7 +178,7 @@ class FaultServer:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         asked = Asked(time.monotonic(), headers, json.loads(body or b"{}"), connection)
         self.requests.append(asked)
-        exchange = Exchange(asked, writer, len(self.requests), state=self._state)
+        exchange = Exchange(asked, reader, writer, len(self.requests), state=self._state)
         assert self._fault is not None
         await self._fault(exchange)
         return exchange.keep and not writer.is_closing()

@@ -74,6 +74,10 @@ class SwitchedClient:
     async def close(self) -> None:
         await self.now.close()
 
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else is asked of a client: gauges look at its breaker and its places."""
+        return getattr(self.now, name)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -220,11 +224,11 @@ def faulted_service(data_dir: Path, **changes: object) -> Iterator[FaultedServic
     client = SwitchedClient(first)
     settings = demo_settings(data_dir, llm_model=MODEL, llm_price_input_usd=0.15, llm_price_output_usd=0.6, **changes)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.bootstrap.open_client", lambda _settings: client)
+        patch.setattr("app.model_parts.open_client", lambda _settings: client)
         application = build(settings)
     hasty = pytest.MonkeyPatch()
     hasty.setattr("app.adapters.llm.rehearse", _once(rehearse))  # each case has a client, the library only one start
-    hasty.setattr("app.rerank.SETTLE_AFTER_S", 0.0)
+    hasty.setattr("app.metered.SETTLE_AFTER_S", 0.0)
     logging_before = structlog.get_config()
     structlog.configure(processors=[_unheard])  # a failure drawn with its variables takes seconds
     loop = LoopThread("service")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -37,6 +38,7 @@ log = structlog.get_logger(__name__)
 
 KEPT_VERSIONS = 3
 _POINTER = "current"
+_VERSION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _MANIFEST = "manifest.json"
 _PRODUCTS = "product_ids.json"
 _FOREST = "forest.onnx"
@@ -145,7 +147,7 @@ def _pointed(models_dir: Path) -> list[str]:
         text = (models_dir / _POINTER).read_text(encoding="utf-8", errors="replace")
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [line for line in text.splitlines() if line and Path(line).name == line and not line.startswith(".")]
+    return [line for line in text.splitlines() if _VERSION.fullmatch(line)]  # a damaged pointer names nothing
 
 
 def _arrays(trained: Trained) -> Mapping[str, NDArray[np.generic]]:

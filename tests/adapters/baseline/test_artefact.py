@@ -129,6 +129,16 @@ def test_a_pointer_cannot_lead_out_of_the_folder(models: tuple[Path, str, str]) 
     assert load_current(folder).version == old
 
 
+@pytest.mark.parametrize("garbage", [b"\x00\xffgarbage\n" * 4096, b"a" * 5000, b"a b\n"])
+def test_a_damaged_pointer_names_nothing(models: tuple[Path, str, str], garbage: bytes) -> None:
+    """Bytes that are no version's name: no model, no exception of another kind."""
+    folder, _, _ = models
+    (folder / "current").write_bytes(garbage)
+    assert current_version(folder) is None
+    with pytest.raises(ModelUnavailable):
+        load_current(folder)
+
+
 def test_three_versions_are_kept(tmp_path: Path) -> None:
     """Publishing deletes older versions than the last three and leaves no temporary folder."""
     versions = [published(tmp_path, day) for day in range(KEPT_VERSIONS + 1)]
