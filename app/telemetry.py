@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import hashlib
+import json
 import logging
 import re
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Literal, ParamSpec, TypeVar
 
+import orjson
 import structlog
 from starlette.types import Scope
 
@@ -73,7 +75,7 @@ def configure_logging(
     if style == "json":
         last: list[structlog.types.Processor] = [
             frames_only,
-            structlog.processors.JSONRenderer(),
+            structlog.processors.JSONRenderer(_line),
         ]
     else:
         last = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
@@ -102,6 +104,14 @@ def configure_logging(
     server = logging.getLogger("uvicorn.error")
     if not any(isinstance(f, _AlreadyLogged) for f in server.filters):
         server.addFilter(_AlreadyLogged())
+
+
+def _line(fields: Mapping[str, object], default: Callable[[object], object], **others: object) -> str:
+    """A log line's fields as JSON; quickly where they are plain."""
+    try:
+        return orjson.dumps(fields, default=default).decode()
+    except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        return json.dumps(fields, default=default)
 
 
 def server_timing(durations_ms: Mapping[str, float]) -> str:

@@ -20,7 +20,7 @@ REASONS = frozenset(get_args(FallbackReason))
 PURPOSES = frozenset(get_args(Purpose))
 PROOF_FAILURES = frozenset(get_args(FailureKind))
 FAILURES_OF_CHAT = frozenset(get_args(Failure))
-STAGES = frozenset({"total", "profile", "candidates", "ranking", "prompt", "rerank", "reasons"})
+STAGES = frozenset({"total", "memo", "profile", "candidates", "ranking", "prompt", "rerank", "reasons"})
 
 BY_DESIGN = frozenset({"no_model", "gate", "opted_out", "not_requested"})
 """Of a slate's fallback reason: no model was to order it, so no fallback happened."""

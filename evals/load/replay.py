@@ -40,9 +40,9 @@ from app.pipeline.cache_key import cache_key, profile_digest
 from app.pipeline.profile import Profile, allowed_ids, build_profile
 from app.pipeline.pseudonym import Kind, pseudonym
 from app.settings import Settings, shipped_directory
+from evals.load.replay_memo import ReplayMemo
 
 SEED = 20260101
-DAY_S = 86_400.0
 HISTORY_LIMIT = 1000
 LOGGED_KINDS = ("view", "search", "add_to_cart", "remove_from_cart", "wishlist", "purchase", "dismiss")
 KEY = bytes(32)
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--anonymous-consent", default="session,false", help="CONSENT_DEFAULT")
     parser.add_argument("--placements", default="home,product,search,cart", help="pages that ask")
     parser.add_argument("--warm-up-h", type=float, default=0.0, help="hours of the same traffic before, not counted")
+    parser.add_argument("--hours", type=float, default=24.0, help="that the requests are spread over")
     parser.add_argument("--seed", type=int, default=SEED)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="replay-") as folder:
@@ -86,6 +87,7 @@ def main() -> None:
             placements=frozenset(given.placements.split(",")),
             warm_up_s=given.warm_up_h * 3600.0,
             seed=given.seed,
+            day_s=given.hours * 3600.0,
         )
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
@@ -99,6 +101,7 @@ def replay(
     placements: frozenset[str],
     warm_up_s: float,
     seed: int,
+    day_s: float = 86_400.0,
 ) -> dict[str, Any]:
     """Fills an empty DATA_DIR with the demo shop, replays a day, and says how the requests were answered.
 
@@ -126,8 +129,8 @@ def replay(
             raise ValueError(f"{shop} holds no events to replay")
         users = [json.loads(line)["userId"] for line in (shop / "users.jsonl").read_text().splitlines()]
         day = Day(users, of_shopper, of_visitors, draw, zipf=zipf, anonymous=anonymous, placements=placements)
-        whole_s = DAY_S + warm_up_s
-        moments = day.moments(start + 60.0, int(requests * whole_s / DAY_S), whole_s)
+        whole_s = day_s + warm_up_s
+        moments = day.moments(start + 60.0, int(requests * whole_s / day_s), whole_s)
         return Replay(settings, store).run(moments, count_from=start + 60.0 + warm_up_s)
     finally:
         store.close()
@@ -224,27 +227,32 @@ class Replay:
         )
         tally = Tally(self._settings.cache_stale_s, count_from)
         get_us: list[float] = []
+        memo = ReplayMemo(self._store.shopper_changes, self._snapshot, self._profile, lambda: self.now)
         for moment in moments:
             self.now = moment.at
             if moment.event is not None:
                 self._store.insert_events([moment.event])
             if moment.query is None:
                 continue
-            shopper, profile = self._profile(moment.query)
+            known = memo.known(moment.query, counted=moment.at >= count_from)
+            shopper, profile = known.shopper, known.profile
             if not _asks_model(shopper.consent, moment.query):
+                memo.composed(known, moment.query)
                 tally.opted_out += moment.at >= count_from
                 continue
             keys = _keys(moment.query, shopper, profile)
             started = time.perf_counter()
             found = cache.get(keys["as designed"])
             get_us.append((time.perf_counter() - started) * 1e6)
+            memo.composed(known, moment.query, -1.0 if found is None else cache.fresh_s - found[1])
             state = "miss" if found is None else "fresh" if found[1] < cache.fresh_s else "stale"
             if state != "fresh":
                 cache.put(keys["as designed"], StoredOrder(candidates=("p",), order=("p",), prose={}))
             tally.count(moment, profile, keys, state)
         cache.close()
         get_us.sort()
-        return {**tally.result(), "get_us_p50": round(get_us[len(get_us) // 2], 1), "dropped": cache.dropped}
+        result = {**tally.result(), "remembered": memo.shares()}
+        return {**result, "get_us_p50": round(get_us[len(get_us) // 2], 1), "dropped": cache.dropped}
 
     def _profile(self, query: Query) -> tuple[Shopper, Profile]:
         """As the service does it (RecommendationService._profile)."""
@@ -372,8 +380,7 @@ def _logged_visits(shop: Path) -> tuple[dict[str, list[Visit]], list[Visit]]:
     for row in rows:
         if row["session_id"] is not None and row["event"] in LOGGED_KINDS:
             sessions[row["session_id"]].append(row)
-    of_shopper: dict[str, list[Visit]] = defaultdict(list)
-    of_visitors: list[Visit] = []
+    of_shopper, of_visitors = defaultdict[str, list[Visit]](list), list[Visit]()
     for steps in sessions.values():
         steps.sort(key=lambda row: row["timestamp"])
         first = steps[0]["timestamp"]

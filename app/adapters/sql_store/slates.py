@@ -32,7 +32,8 @@ _META = (
 
 def insert(cursor: sqlite3.Cursor, slates: Sequence[Slate], user_keys: Sequence[str | None]) -> None:
     """Writes slates; one written before is left as it is. Raises ValueError when the two differ in length."""
-    rows = [_values(slate, user_key) for slate, user_key in zip(slates, user_keys, strict=True)]
+    items: dict[int, str] = {}  # a slate that was remembered comes many times in a batch, with the very same items
+    rows = [_values(slate, user_key, items) for slate, user_key in zip(slates, user_keys, strict=True)]
     cursor.executemany(_INSERT, rows)
 
 
@@ -58,14 +59,17 @@ def purge(cursor: sqlite3.Cursor, before: float) -> int:
     return cursor.execute("DELETE FROM slates WHERE served_at < ?", (before,)).rowcount
 
 
-def _values(slate: Slate, user_key: str | None) -> tuple[Any, ...]:
+def _values(slate: Slate, user_key: str | None, items: dict[int, str]) -> tuple[Any, ...]:
+    written = items.get(id(slate.items))
+    if written is None:
+        written = items[id(slate.items)] = _json(slate.items)
     return (
         slate.recommendation_id,
         user_key,
         slate.served_at,
         slate.query.placement,
         _json(slate.query),
-        _json(slate.items),
+        written,
         _json({name: getattr(slate, name) for name in _META}),
         slate.strategy,
         slate.prompt_version,
