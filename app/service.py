@@ -33,7 +33,8 @@ from app.pipeline.retrieval import context_rows
 from app.pipeline.slate_items import slate_items
 from app.ports import Clock, ShopStore
 from app.rerank import RerankStage
-from app.work import SlateLog, Streamed, Told, Work
+from app.slate_memo import Remembered
+from app.work import SlateLog, Streamed, Told, Work, too_short
 
 _T = TypeVar("_T")
 
@@ -72,6 +73,8 @@ class RecommendationService:
         if again is not None:
             return again
         work, slate = await self._in_thread(self._first, query, payer)
+        if isinstance(work, Slate):
+            return work
         if slate is None:
             slate = await self._in_thread(self._finish, work, await self._ordered(work, deadline))
         return self._offered(work, slate)
@@ -89,24 +92,35 @@ class RecommendationService:
         found = memo.slate(self._parts.served(), query, now, self)
         if found is None:
             return None
-        kept, shopper = found
+        return self._under_new_id(*found, query, now, watch)
+
+    def _as_for_others(self, query: Query) -> Slate | None:
+        """What was composed for others, where nothing is known of this shopper either; None where it must be made."""
+        memo = self._parts.finder.memo
+        watch, now, served = Stopwatch(), self._parts.clock.now(), self._parts.served()
+        if memo is None:
+            return None
+        known = self._parts.finder.known(served, query, now)
+        kept = memo.slate_of(known, query, self) if known.shared else None
+        return None if kept is None else self._under_new_id(kept, known, query, now, watch)
+
+    def _under_new_id(self, kept: Slate, known: Remembered, query: Query, now: float, watch: Stopwatch) -> Slate:
+        """A remembered slate as the answer to this request, queued for writing and told like any other."""
         watch.lap("memo")
         slate = replace(
             kept, recommendation_id=uuid.uuid4().hex, query=query, served_at=now, latency_ms=watch.laps_ms()
         )
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
-        self._parts.observer.request_ended(RequestTold(slate, shopper.shopper.consent, shopper.profile.interactions))
+        self._parts.observer.request_ended(RequestTold(slate, known.shopper.consent, known.profile.interactions))
         return slate
 
     def _keep(self, work: Work, order: ModelOrder, slate: Slate) -> None:
         """Keeps a slate that nothing better is on its way for: no model is asked, or its answer is fresh and whole."""
-        memo = self._parts.finder.memo
+        memo, by_design = self._parts.finder.memo, isinstance(work.plan, str)
         if memo is None or work.shopper is None or not work.watch.complete:
             return
-        if isinstance(work.plan, str):
-            memo.keep_slate(work.shopper, work.query, slate, service=self)
-        elif order.strategy == "cache" and not _too_short(work.query, order):
-            memo.keep_slate(work.shopper, work.query, slate, order.fresh_s, self)
+        if by_design or (order.strategy == "cache" and not too_short(work.query, order)):
+            memo.keep_slate(work.shopper, work.query, slate, None if by_design else order.fresh_s, self)
 
     async def stream(
         self, query: Query, deadline: Deadline, until: Deadline, payer: Payer = NOBODY
@@ -123,6 +137,9 @@ class RecommendationService:
             yield Streamed("slate", again)
             return
         work, slate = await self._in_thread(self._first, query, payer)
+        if isinstance(work, Slate):
+            yield Streamed("slate", work)
+            return
         flight = self._flight(work, deadline) if slate is None else None
         stage = self._parts.rerank
         if stage is None or not isinstance(flight, Flight):
@@ -187,7 +204,7 @@ class RecommendationService:
         self._parts.observer.request_ended(RequestTold(slate, work.consent, work.profile.interactions))
         if stage is None or not isinstance(work.plan, Plan) or known is None:
             return slate
-        if known.strategy == "stale" or _too_short(query, known):
+        if known.strategy == "stale" or too_short(query, known):
             stage.refresh(work.plan, functools.partial(self._ask_again, query, work.plan.payer))
         return slate
 
@@ -211,8 +228,14 @@ class RecommendationService:
         """
         return await self._in_thread(self._fate, recommendation_id, product_id)
 
-    def _first(self, query: Query, payer: Payer) -> tuple[Work, Slate | None]:
-        """Everything before the model, and the slate as well where no model needs to be waited for."""
+    def _first(self, query: Query, payer: Payer) -> tuple[Work | Slate, Slate | None]:
+        """Everything before the model, and the slate as well where no model needs to be waited for.
+
+        Instead of the work an answer that is complete, where one was composed for others.
+        """
+        shared = self._as_for_others(query)
+        if shared is not None:
+            return shared, None
         work = self._begin(query, payer)
         order = ModelOrder("baseline", work.plan) if isinstance(work.plan, str) else work.known
         if order is None:
@@ -239,18 +262,8 @@ class RecommendationService:
         plan: Plan | FallbackReason = "no_model"
         if stage is not None and ask:
             plan = stage.plan(query, profile, consent, payer)
-        begun = functools.partial(
-            Work,
-            uuid.uuid4().hex,
-            query,
-            now,
-            served,
-            profile,
-            plan,
-            watch=watch,
-            consent=consent,
-            shopper=shopper,
-        )
+        begun = functools.partial(Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch)
+        begun = functools.partial(begun, consent=consent, shopper=shopper)
         known = None
         if stage is not None and isinstance(plan, Plan) and use_cache:
             known = stage.cached(plan)
@@ -377,8 +390,3 @@ class RecommendationService:
     async def _in_thread(self, function: Callable[..., _T], *args: object, **kwargs: object) -> _T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parts.requests, functools.partial(function, *args, **kwargs))
-
-
-def _too_short(query: Query, known: ModelOrder) -> bool:
-    """Whether a cached answer was asked for fewer sentences than this query has use for."""
-    return query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))

@@ -96,7 +96,7 @@ Ids = tuple[str | None, str | None, str | None]
 class SlateMemo:
     """Bounded, and exact but for KEEP_S of time. Any thread may call it.
 
-    hits, misses: look-ups of slates that were answered from memory, and not.
+    hits: slates that were answered from memory.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class SlateMemo:
         self._reading: dict[Subject, set[Reading]] = {}
         self._all_reading: set[Reading] = set()
         self._slates = 0
-        self.hits = self.misses = 0
+        self.hits = 0
 
     def recall(self, served: object, query: Query, now: float) -> Remembered | None:
         """The shopper of a query as of now, None where they must be read.
@@ -146,12 +146,16 @@ class SlateMemo:
         None where it must be made.
         """
         found = self.recall(served, query, now)
-        kept = None if found is None else found.slates.get(Question.of(query, found.profile, service))
-        if found is None or kept is None or kept[1] <= self._monotonic():
-            self.misses += 1
+        kept = None if found is None else self.slate_of(found, query, service)
+        return None if found is None or kept is None else (kept, found)
+
+    def slate_of(self, known: Remembered, query: Query, service: object = None) -> Slate | None:
+        """The same for a shopper who was just read: strangers find what was composed for others."""
+        kept = known.slates.get(Question.of(query, known.profile, service))
+        if kept is None or kept[1] <= self._monotonic():
             return None
         self.hits += 1
-        return kept[0], found
+        return kept[0]
 
     def begin(self, served: object, query: Query) -> Reading:
         """Call before the shopper is read: from here on, what is written about them counts."""

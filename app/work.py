@@ -68,3 +68,8 @@ class Streamed:
     event: Literal["baseline", "slate", "reason"]
     slate: Slate
     item: RankedItem | None = None
+
+
+def too_short(query: Query, known: ModelOrder) -> bool:
+    """Whether a cached answer was asked for fewer sentences than this query has use for."""
+    return query.reasons == "llm" and known.reasons_asked < min(query.limit, len(known.order))

@@ -250,9 +250,8 @@ class Replay:
                 cache.put(keys["as designed"], StoredOrder(candidates=("p",), order=("p",), prose={}))
             tally.count(moment, profile, keys, state)
         cache.close()
-        get_us.sort()
-        result = {**tally.result(), "remembered": memo.shares()}
-        return {**result, "get_us_p50": round(get_us[len(get_us) // 2], 1), "dropped": cache.dropped}
+        us_p50 = round(sorted(get_us)[len(get_us) // 2], 1)
+        return {**tally.result(), **memo.shares(), "get_us_p50": us_p50, "dropped": cache.dropped}
 
     def _profile(self, query: Query) -> tuple[Shopper, Profile]:
         """As the service does it (RecommendationService._profile)."""

@@ -37,6 +37,8 @@ class ReplayMemo:
         if known is None:
             reading = self._memo.begin(self._snapshot, query)
             known = self._memo.keep(reading, *self._read(query), now, math.inf)
+            if known.shared and self._memo.slate_of(known, query) is not None:
+                how = "slate of others"
         if counted:
             self._found[how] += 1
             self._found[f"{how}, {'anonymous' if query.user_id is None else 'known'}"] += 1
@@ -47,7 +49,7 @@ class ReplayMemo:
         if fresh_s is None or fresh_s > 0:
             self._memo.keep_slate(known, query, Slate("", query, (), self._now()), fresh_s)
 
-    def shares(self) -> dict[str, float]:
-        """What was remembered of the counted requests: the slate, the shopper's profile only, or nothing."""
-        total = sum(self._found[how] for how in ("slate", "profile", "nothing"))
-        return {name: round(n / max(1, total), 3) for name, n in sorted(self._found.items())}
+    def shares(self) -> dict[str, dict[str, float]]:
+        """What was remembered of the counted requests: the slate, one for others, the profile only, or nothing."""
+        total = sum(self._found[how] for how in ("slate", "slate of others", "profile", "nothing"))
+        return {"remembered": {name: round(n / max(1, total), 3) for name, n in sorted(self._found.items())}}
