@@ -6,8 +6,7 @@
 
 Shoppers are drawn by Zipf's law, 30% of the sessions are anonymous. Each session is one that was logged in the demo
 shop (of that shopper, or of an anonymous visitor), moved into the simulated day: its pages ask for recommendations,
-its events are written between the requests and shape the profiles of those that follow. Store, profile, key and cache
-are the service's own; only the model's answer is left out, which the cache does not look into.
+its events are written between the requests and shape later profiles. All but the model's answer is the service's own.
 """
 
 from __future__ import annotations
