@@ -6,6 +6,7 @@ import ipaddress
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -303,6 +304,7 @@ def _pseudonym_secrets(setting: str) -> dict[int, bytes]:
     return secrets
 
 
+@lru_cache(maxsize=256)  # asked on every request, of few hosts
 def is_loopback(host: str) -> bool:
     """Whether a host name or address reaches this machine only."""
     if host == "localhost":

@@ -208,7 +208,7 @@ def bare(body: bytes) -> Iterator[tuple[tuple[str, int], int]]:
 def _running(command: Sequence[str], env: dict[str, str], port: int, path: str) -> Iterator[int]:
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
     try:
-        give_up_at = time.monotonic() + 60.0
+        give_up_at = time.monotonic() + 120.0
         while True:
             try:
                 httpx.get(f"http://127.0.0.1:{port}{path}", timeout=5).raise_for_status()
