@@ -6,7 +6,8 @@
 Figures are merged into docs/operations/trace-bench.json. The Langfuse is the tests' stand-in in a process of its own.
 
 On against off: one process, one service, baseline requests one after the other in blocks that take turns with and
-without a listening tracing, each after what the last one left was sent. Per mode: a process of its own answers
+without a listening tracing, each after what the last one left was sent, and with a `limit` of its own: the service
+would remember the slate of the same question. Per mode: a process of its own answers
 requests under the failure, then closes and exits; its memory is what it holds more after the last request than after
 the first 500, and its exit the time from `close()` to the end of the process.
 """
@@ -84,7 +85,7 @@ async def _on_off(data: Path, url: str, blocks: int, block: int, every_ms: float
         for n in range(2 * blocks):
             kind = ("on", "off", "off", "on")[n % 4]  # neither is always first
             tracing.listen(kind == "on")
-            times = await _answer(application, users[n * block % len(users) :] + users, block, every_ms)
+            times = await _answer(application, users, block, every_ms, limit=3 + n)  # no slate is a remembered one
             taken[kind] += times
             per_block[kind].append(_quantile(times, 0.95))
             while tracing.busy:  # noqa: ASYNC110 - there is no event for "all was sent"
@@ -153,7 +154,9 @@ async def _child(data: Path, mode_and_url: str, requests: int) -> None:
     sys.stdout.flush()
 
 
-async def _answer(application: Application, users: Sequence[str], n: int, every_ms: float = 0.0) -> list[float]:
+async def _answer(
+    application: Application, users: Sequence[str], n: int, every_ms: float = 0.0, limit: int = 5
+) -> list[float]:
     """Milliseconds of n baseline requests, one after the other, begun at least so far apart."""
     times = []
     due = time.perf_counter()
@@ -161,7 +164,7 @@ async def _answer(application: Application, users: Sequence[str], n: int, every_
         due = max(due + every_ms / 1000.0, time.perf_counter())
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
         started = time.perf_counter()
-        await application.service.recommend(Query(user_id=users[i % len(users)]), Deadline.after_ms(500))
+        await application.service.recommend(Query(user_id=users[i % len(users)], limit=limit), Deadline.after_ms(500))
         times.append((time.perf_counter() - started) * 1000.0)
     return times
 
