@@ -234,6 +234,9 @@ def prompts(
     gates: Annotated[
         Path | None, typer.Option(help="What decides the exit code; else evals/prompts/gates.yaml.", metavar="FILE")
     ] = None,
+    langfuse: Annotated[
+        bool, typer.Option("--langfuse", help="Also tell Langfuse: scenarios as a dataset, each run as an experiment.")
+    ] = False,
 ) -> None:
     """Measure a rerank prompt on the golden set, alone or against another. Exit code 1: a gate fails."""
     from app.cli import read_settings
@@ -257,12 +260,15 @@ def prompts(
         pace=Pace(concurrency, rpm, again=5),
         folder=folder,
         gates=gates,
+        langfuse=langfuse,
     )
     settings = read_settings()
     with command.progress_bar(err) as follow:
         report = command.run(wish, settings, _say, follow)
     print_report(report, out)
     command.write_reports(report, folder, _say, settings.llm_deadline_ms / 1000.0)
+    if langfuse:
+        command.tell_langfuse(report, settings, _say)
     if report.failed:
         raise typer.Exit(1)
 

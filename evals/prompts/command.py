@@ -53,6 +53,7 @@ class Wish:
     folder: Path = Path("var/eval/prompts")
     gates: Path | None = None
     resamples: int = 1000
+    langfuse: bool = False  # tell the project of the settings, too
 
 
 def run(wish: Wish, settings: Settings, say: Say, follow: Follow | None = None) -> Report:
@@ -60,6 +61,10 @@ def run(wish: Wish, settings: Settings, say: Say, follow: Follow | None = None) 
 
     Raises: BadInput, ConfigurationError, RulesError: what was asked for can't be done; the message says what to do.
     """
+    if wish.langfuse:
+        from evals.prompts.langfuse_experiment import project_of
+
+        project_of(settings)  # who forgot the keys is told before anything is paid
     prompts = tuple(prompt_named(name, settings.prompts_dir) for name in _names(wish))
     gates = load_gates(GATES if wish.gates is None else wish.gates, checks.ALL)
     scenarios = chosen(load_rerank(), wish.scenarios, wish.strata, wish.limit)
@@ -104,6 +109,16 @@ def write_reports(report: Report, folder: Path, say: Say, deadline_s: float | No
     page = write_html(report, folder / "report.html", deadline_s)
     say(f"Written: report.html, report.md, report.json and junit.xml in {folder}")
     return page
+
+
+def tell_langfuse(report: Report, settings: Settings, say: Say) -> None:
+    """Tells the project of the settings of every run, within five minutes; what goes wrong is a line and no error.
+
+    Raises: ConfigurationError: there is no project, as `run` says before it begins.
+    """
+    from evals.prompts.langfuse_experiment import project_of, tell
+
+    tell(report, project_of(settings), say)
 
 
 def prompt_named(name: str, folder: Path) -> Prompt:

@@ -30,7 +30,10 @@ from typing import Any, Literal, get_args
 from urllib.parse import parse_qs, urlsplit
 
 from langfuse.api import CreateScoreRequest
+from langfuse.api.commons.types import Dataset, DatasetItem
 from langfuse.api.core.pydantic_utilities import parse_obj_as
+from langfuse.api.dataset_items.types import CreateDatasetItemRequest
+from langfuse.api.datasets.types import CreateDatasetRequest
 from langfuse.api.prompts.types import CreateTextPromptRequest, TextPrompt
 from langfuse.api.score_configs.types import CreateScoreConfigRequest
 from langfuse.api.unstable.dashboard_widgets.types import (
@@ -109,6 +112,8 @@ class Held:
     widgets: list[dict[str, Any]] = field(default_factory=list)
     dashboards: list[dict[str, Any]] = field(default_factory=list)
     prompts: list[dict[str, Any]] = field(default_factory=list)
+    datasets: list[dict[str, Any]] = field(default_factory=list)
+    dataset_items: list[dict[str, Any]] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)  # "POST /api/public/scores" …
     bodies: list[bytes] = field(default_factory=list)  # raw, decompressed
     writes: int = 0  # of the REST API
@@ -262,15 +267,35 @@ class LangfuseStandIn:
                         scope.scope.name,
                     )
                     _checked(seen)
+                    self._checked_experiment(seen)
                     if seen.trace_id not in self.held.deleted:
                         self.held.spans[seen.trace_id, seen.id] = seen
         return 200, b"{}"
+
+    def _checked_experiment(self, span: Seen) -> None:
+        """An experiment's spans name a dataset and an item that are there; without its root there is no item."""
+        about = {
+            name.removeprefix("langfuse.experiment."): value
+            for name, value in span.attributes.items()
+            if name.startswith("langfuse.experiment.")
+        }
+        if not about:
+            return
+        if not {"id", "name", "item.root_observation_id"} <= about.keys():
+            raise Refused(400, f"{span.name}: no item of an experiment")
+        if about.get("item.id") not in {
+            one["id"] for one in self.held.dataset_items if one["datasetId"] == about.get("dataset.id")
+        }:
+            raise Refused(400, f"{span.name}: no such item in such a dataset")
+        for name in ("metadata", "item.metadata", "item.expected_output"):
+            json.loads(about.get(name, "null"))
 
     def _scores(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
         self.held.score_posts += 1
         for one in given:
             score = parse_obj_as(CreateScoreRequest, checked(CreateScoreRequest, one))
-            if score.id is None or score.trace_id is None or score.timestamp is None:
+            upon = score.trace_id or score.dataset_run_id
+            if score.id is None or upon is None or score.timestamp is None:
                 raise Refused(400, "a score that is not idempotent")
             self.held.scores[score.id] = score
         return 202, {"message": "Accepted"}
@@ -411,8 +436,41 @@ class LangfuseStandIn:
                 return 200, one
         raise Refused(404, "no such prompt")
 
+    def _new_dataset(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
+        if any(one["name"] == given.get("name") for one in self.held.datasets):
+            raise Refused(409, "a dataset of that name is there")  # the real one changes it: nobody here wants that
+        made = self._create("datasets", CreateDatasetRequest, given)
+        parse_obj_as(Dataset, made)
+        return 200, made
+
+    def _dataset(self, given: Any, query: Mapping[str, str], wanted: str) -> tuple[int, Any]:
+        found = next((one for one in self.held.datasets if one["name"] == wanted), None)
+        # Who asks whether it is there does nothing wrong, so that this 404 is no refusal.
+        return (404, {"message": "no such dataset"}) if found is None else (200, found)
+
+    def _new_item(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
+        parse_obj_as(CreateDatasetItemRequest, checked(CreateDatasetItemRequest, given))
+        dataset = next((one for one in self.held.datasets if one["name"] == given["datasetName"]), None)
+        if dataset is None:
+            raise Refused(404, "no such dataset")
+        wanted = given["id"]
+        there = next((one for one in self.held.dataset_items if one["id"] == wanted), None)
+        if len(wanted) > 255 or (there is not None and there["datasetId"] != dataset["id"]):
+            raise Refused(400, "an id is of one dataset, and of 255 characters at most")
+        made = {**_DEFAULTS["dataset_items"], **given, "datasetId": dataset["id"], "createdAt": _now()}
+        made["updatedAt"] = _now()
+        parse_obj_as(DatasetItem, made)
+        self.held.dataset_items = [one for one in self.held.dataset_items if one["id"] != wanted] + [made]
+        return 200, made
+
+    def _items(self, given: Any, query: Mapping[str, str]) -> tuple[int, Any]:
+        name = query.get("datasetName")
+        return 200, _page([one for one in self.held.dataset_items if name in (None, one["datasetName"])], query)
+
 
 _DEFAULTS: dict[str, dict[str, Any]] = {
+    "datasets": {"projectId": "p", "metadata": None},
+    "dataset_items": {"status": "ACTIVE", "expectedOutput": None, "metadata": None, "mediaReferences": []},
     "score_configs": {"projectId": "p", "isArchived": False},
     "widgets": {"description": ""},
     "dashboards": {"description": "", "filters": [], "definition": {"widgets": []}},
@@ -431,6 +489,10 @@ _ROUTES: dict[tuple[str, str], Callable[..., tuple[int, Any]]] = {
     ("POST", f"{_P}/v2/prompts"): LangfuseStandIn._new_prompt,
     ("GET", f"{_P}/v2/prompts"): LangfuseStandIn._prompts,
     ("GET", f"{_P}/v2/prompts/([^/]+)"): LangfuseStandIn._prompt,
+    ("POST", f"{_P}/v2/datasets"): LangfuseStandIn._new_dataset,
+    ("GET", f"{_P}/v2/datasets/([^/]+)"): LangfuseStandIn._dataset,
+    ("POST", f"{_P}/dataset-items"): LangfuseStandIn._new_item,
+    ("GET", f"{_P}/dataset-items"): LangfuseStandIn._items,
     ("POST", f"{_U}/dashboard-widgets"): LangfuseStandIn._new_widget,
     ("GET", f"{_U}/dashboard-widgets"): LangfuseStandIn._widgets,
     ("PATCH", f"{_U}/dashboard-widgets/([^/]+)"): LangfuseStandIn._changed_widget,

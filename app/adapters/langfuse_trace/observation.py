@@ -1,7 +1,8 @@
 """What Langfuse is told: observations of a trace, and scores. Plain data; ids follow from the request's id alone.
 
 Nothing here holds text of a prompt, a profile, a query or a reason: what a trace says of a request are names from
-closed lists, counts, versions and the ids of products shown (docs/decisions says why).
+closed lists, counts, versions and the ids of products shown (docs/decisions says why). Only evaluations, whose shoppers
+are made up, add texts of their own as attributes (evals/prompts/langfuse_experiment.py).
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Observation:
     metadata: Mapping[str, Value] = field(default_factory=dict)
     products: tuple[str, ...] = ()  # shown, in their order: the root's output
     figures: Figures | None = None  # of a generation
+    attributes: Mapping[str, str] = field(default_factory=dict)  # further ones, by full name: evaluations have some
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,7 @@ def _attributes(one: Observation) -> dict[str, Any]:
     found |= genai_attributes.operation(one.kind, one.name)
     if one.figures is not None:
         found |= _generation(one.figures)
-    return found
+    return found | dict(one.attributes)
 
 
 def _generation(figures: Figures) -> dict[str, Any]:
