@@ -237,7 +237,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
     reporting = Reporting.open(settings, clock.now)
     jobs = [
         *standing_jobs(store, clock, indexes, privacy, opened, keeper.nudge),
-        ledger_job(reporting.attribution.ledger(), settings.ledger_retention_days),
+        ledger_job(settings.sqlalchemy_url, settings.ledger_retention_days),
         metering.attribution_job(reporting.parts),
     ]
     return Application(

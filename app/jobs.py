@@ -36,9 +36,20 @@ REEMBED_EVERY_S = 0.1
 LEDGER_EVERY_S = 3_600.0
 
 
-def ledger_job(ledger: SqlLedger, retention_days: int, wall: Callable[[], float] = time.time) -> Job:
-    """Deletes the rows of model calls that are older than `retention_days`, by the wall clock, as they are stamped."""
-    return Job("purge_ledger", LEDGER_EVERY_S, lambda: ledger.purge(wall() - retention_days * 86_400.0))
+def ledger_job(url: str, retention_days: int, wall: Callable[[], float] = time.time) -> Job:
+    """Deletes the rows of model calls that are older than `retention_days`, by the wall clock, as they are stamped.
+
+    Args: url: of the database. The ledger is opened for each run: without a model nothing else here writes to it.
+    """
+
+    def purge() -> None:
+        ledger = SqlLedger.open(url, wall=wall)
+        try:
+            ledger.purge(wall() - retention_days * 86_400.0)
+        finally:
+            ledger.close()
+
+    return Job("purge_ledger", LEDGER_EVERY_S, purge)
 
 
 def standing_jobs(

@@ -253,7 +253,7 @@ class RerankStage:
 
     async def ordered(self, flight: Flight, deadline: Deadline, limit: int) -> ModelOrder:
         """The model's order as far as it is certain at the deadline; the call goes on behind."""
-        asked = deadline.remaining_s() > 0
+        asked = deadline.waits
         if not await flight.started(deadline):
             return flight.not_started("timeout" if asked else "not_requested")
         remaining = deadline.remaining_s()

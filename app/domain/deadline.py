@@ -13,11 +13,12 @@ class Deadline:
 
     at_s: float
     clock: Callable[[], float] = time.monotonic
+    waits: bool = True  # False: the caller asked for an answer at once; True: it may have run out meanwhile all the same
 
     @classmethod
     def after_ms(cls, milliseconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
         """A deadline `milliseconds` from now; 0 or less is already over."""
-        return cls(clock() + milliseconds / 1000.0, clock)
+        return cls(clock() + milliseconds / 1000.0, clock, milliseconds > 0)
 
     def remaining_s(self) -> float:
         """Seconds left, never negative."""

@@ -173,7 +173,7 @@ def _never_open(patch: pytest.MonkeyPatch) -> None:
 def _never_closed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("app.adapters.llm_breaker.WINDOW", 20)
     real = Breaker._open
-    patch.setattr(Breaker, "_open", lambda self, seconds: real(self, seconds * 10))
+    patch.setattr(Breaker, "_open", lambda self, seconds: real(self, seconds * 7))  # 600 s are no multiple of it
 
 
 def _many_probes(patch: pytest.MonkeyPatch) -> None:

@@ -240,6 +240,17 @@ def test_deadline_zero_is_the_baseline_now_with_the_call_behind(ask) -> None:
     ask(work)
 
 
+def test_a_deadline_that_the_baseline_used_up_is_a_timeout(ask) -> None:
+    """A model was wanted and there was no time left for it: that is a fallback, and counts as one."""
+
+    async def work(application: Application) -> None:
+        slate = await slate_of(application, ms=0.001)
+        assert (slate.strategy, slate.fallback_reason) == ("baseline", "timeout")
+        await settled(application)
+
+    ask(work)
+
+
 @pytest.mark.parametrize("fault", ["cut", "huge", "length", "no_terminator"])
 def test_a_prefix_counts(ask, provider, fault: str) -> None:
     """What a broken stream had certain counts, and a broken answer is never cached as a model's."""
