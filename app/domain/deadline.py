@@ -13,7 +13,7 @@ class Deadline:
 
     at_s: float
     clock: Callable[[], float] = time.monotonic
-    waits: bool = True  # False: the caller asked for an answer at once; True: it may have run out meanwhile all the same
+    waits: bool = True  # False: the caller asked for an answer at once. A wait that ran out is still a wait.
 
     @classmethod
     def after_ms(cls, milliseconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
