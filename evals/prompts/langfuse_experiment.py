@@ -5,10 +5,10 @@ root is the experiment's item, with the findings as scores, and every reply (the
 generation with model, prompt, tokens and cost. A run's figures are scores of the experiment.
 
 Every id follows from what it stands for, the experiment's from its replies and findings: telling the same run again
-changes nothing, and a reply that was paid for once costs once. The SDK's `run_experiment` would draw ids, take the
-present for the time of a reply and hold the process while a server is dead (docs/decisions/023-langfuse.md), so spans
-are filled in with the SDK's attribute names, as the service does. Generations have other names than the service's:
-its figures and dashboard leave them out.
+changes nothing. A reply that is part of two different runs has its cost in both experiments. The SDK's `run_experiment`
+would draw ids, take the present for the time of a reply and hold the process while a server is dead
+(docs/decisions/023-langfuse.md), so spans are filled in with the SDK's attribute names, as the service does. Generations
+have other names than the service's: its figures and dashboard leave them out.
 """
 
 from __future__ import annotations
@@ -92,7 +92,8 @@ def tell(report: Report, access: Access, say: Say) -> bool:
         for line in telling.told:
             say(line)
         return True
-    why = telling.failure or f"it takes longer than {LIMIT_S:g} s."
+    unfinished = f"it takes longer than {LIMIT_S:g} s." if thread.is_alive() else "it ended with an error of its own."
+    why = telling.failure or unfinished
     say(f"Langfuse was not told everything: {why} The same run with --langfuse completes it; the gates don't need it.")
     return False
 
@@ -115,15 +116,18 @@ def experiment_id(run: Run) -> str:
         for family in run.outcomes.values()
         for o in family
     ]
-    findings = [(f.check, f.scenario, f.passed, f.value) for f in run.findings]
+    findings = [
+        (f.check, f.scenario, None if f.passed is None else bool(f.passed), None if f.value is None else float(f.value))
+        for f in run.findings
+    ]
     return _digest([run.prompt_hash, run.model, outcomes, findings])[:16]
 
 
 def run_name(run: Run) -> str:
-    """What the experiment is called. It says so where replies are a program's."""
+    """What the experiment is called; it says so where replies are a program's. The time is the newest reply's."""
     label = "simulated: " if run.simulated else ""
-    at = run.recorded_at[1] if run.recorded_at is not None else "without replies"
-    return f"{label}{name_of(run)}, {at}, {experiment_id(run)[:6]}"
+    at = "" if run.recorded_at is None else f", {run.recorded_at[1]}"
+    return f"{label}{name_of(run)}{at}, {experiment_id(run)[:6]}"
 
 
 @dataclass(slots=True)
@@ -153,10 +157,12 @@ def _told(report: Report, access: Access, api: LangfuseAPI, wire: Wire) -> Itera
     dataset_id, new = _uploaded(api, dataset, list(scenarios.values()))
     yield f"Langfuse: dataset {dataset} in {access.host}: {len(scenarios)} scenarios used, {new} of them new"
     for run in report.runs:
-        if not run.outcomes:
+        if run.recorded_at is None or not run.outcomes:
             yield f"Langfuse: nothing of {name_of(run)}: it has no reply"
             continue
-        experiment = _Experiment(run, report, dataset, dataset_id)
+        # Replies don't keep their own time: all stand at the newest one's, the same whenever it is told.
+        at = datetime.fromisoformat(run.recorded_at[1])
+        experiment = _Experiment(run, report, dataset, dataset_id, at)
         traces = list(experiment.traces())
         for first in range(0, len(traces), TRACES_AT_ONCE):
             encoded = [wire.encoded(trace) for trace in traces[first : first + TRACES_AT_ONCE]]
@@ -202,12 +208,11 @@ def _uploaded(api: LangfuseAPI, name: str, scenarios: Sequence[Scenario]) -> tup
 class _Experiment:
     """One run as traces and scores."""
 
-    def __init__(self, run: Run, report: Report, dataset: str, dataset_id: str) -> None:
+    def __init__(self, run: Run, report: Report, dataset: str, dataset_id: str, at: datetime) -> None:
         self.name = run_name(run)
         self._run, self._report, self._dataset = run, report, dataset
         self._id = experiment_id(run)
-        # Replies don't keep their own time: all stand at the newest one's, the same whenever it is told.
-        self._at = datetime.fromisoformat(run.recorded_at[1]) if run.recorded_at is not None else datetime.min
+        self._at = at
         sources = sorted({o.source for family in run.outcomes.values() for o in family})
         self._shared = {
             Named.ENVIRONMENT: ENVIRONMENT,

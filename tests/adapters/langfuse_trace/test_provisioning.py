@@ -53,7 +53,7 @@ def test_a_second_run_changes_nothing(langfuse: LangfuseStandIn) -> None:
     (board,) = held.dashboards
     assert board["name"] == DASHBOARD
     assert len(board["definition"]["widgets"]) == len(held.widgets) == len(widgets(None))
-    assert {(one["name"], one["version"]) for one in held.prompts} == {("chat", 1), ("rerank", 1)}
+    assert {(one["name"], one["version"]) for one in held.prompts} == {("chat", 1), ("rerank", 1), ("rerank", 2)}
     assert held.prompts[1]["prompt"] == (ROOT / "prompts" / "rerank" / "v1.md").read_text()
     written = held.writes
     second = run(langfuse, "provision")
