@@ -7,8 +7,8 @@ generation with model, prompt, tokens and cost. A run's figures are scores of th
 Every id follows from what it stands for, the experiment's from its replies and findings: telling the same run again
 changes nothing. A reply that is part of two different runs has its cost in both experiments. The SDK's `run_experiment`
 would draw ids, take the present for the time of a reply and hold the process while a server is dead
-(docs/decisions/023-langfuse.md), so spans are filled in with the SDK's attribute names, as the service does. Generations
-have other names than the service's: its figures and dashboard leave them out.
+(docs/decisions/023-langfuse.md), so spans are filled in with the SDK's attribute names, as the service does.
+Generations have other names than the service's: its figures and dashboard leave them out.
 """
 
 from __future__ import annotations
