@@ -229,7 +229,8 @@ def lowest(tokens: Sequence[Token], i: int, backing: Backing, following: Sequenc
         return "superlative"
     if word != "low" and backing.standing() == "lowest":
         return ""
-    compared = any(t.text in _FROM for t in tokens[max(i - 8, 0) : i])  # the price is below the lowest one, not it
+    # The price is below the lowest one, or paid in its place; it is not the lowest.
+    compared = any(t.text in _FROM or t.text == "instead" for t in tokens[max(i - 8, 0) : i])
     if "discount" in backing.kinds and word in ("lowest", "low") and compared:
         ahead = [t.text for t in following]
         near = {t.text for t in tokens[max(i - 4, 0) : i]} & {"recent", "previous", "prior", "earlier", "past"}

@@ -33,6 +33,7 @@ _DEEDS: dict[str, Deed] = {
     "put": "cart",
     "added": "cart",
 }
+_WANTED = word_set("want wanted asked requested wished told")
 _AS_WELL = word_set("is are was were does do did has have")
 _WORKS = word_set("work works worked working")
 
@@ -50,6 +51,9 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int],
             return "cart"
         if token.text == "page" and tokens[i - 1].text in ("this", "the", "your") and "page" not in backing.deeds:
             return "page"
+        wish = _on_a_list(tokens, i, backing) or _wanted_this(tokens, i)
+        if wish:
+            return wish
         stranger = _not_this(tokens, i, backing, named, own)
         if stranger:
             return stranger
@@ -86,6 +90,24 @@ def wrong_deeds(tokens: Sequence[Token], backing: Backing, named: Sequence[int],
         if deed not in backing.deeds and not (deed == "page" and "viewed" in backing.deeds):
             return token.text + " " + tokens[j].text
     return ""
+
+
+def _on_a_list(tokens: Sequence[Token], i: int, backing: Backing) -> str:
+    """ "it is on your wish list" where nothing cited was saved."""
+    if "saved" in backing.deeds or tokens[i].text not in ("wish", "wishlist", "wishlists"):
+        return ""
+    listed = tokens[i].text != "wish" or any(t.text in ("list", "lists") for t in tokens[i + 1 : i + 2])
+    yours = any(t.text in ("your", "you") for t in tokens[max(i - 3, 0) : i])
+    return tokens[i].text if listed and yours else ""
+
+
+def _wanted_this(tokens: Sequence[Token], i: int) -> str:
+    """ "you wanted it", "you told us that you asked for this": no line says that of an item."""
+    if tokens[i].text not in _WANTED or i == 0 or tokens[i - 1].text != "you":
+        return ""
+    onward = [t.text for t in tokens[i + 1 : i + 3] if not t.stop]
+    this = onward[:1] in (["it"], ["this"], ["these"]) or onward in (["for", "it"], ["for", "this"])
+    return f"you {tokens[i].text}" if this else ""
 
 
 def _not_this(tokens: Sequence[Token], i: int, backing: Backing, named: Sequence[int], own: OwnWords) -> str:

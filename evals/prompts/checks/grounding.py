@@ -30,7 +30,9 @@ from evals.prompts.finding import Check, Direction, Finding
 from evals.prompts.outcome import Outcome
 
 LOOSE = 1 / 3
-"""A sentence that would be as true of more than a third of the other candidates says nothing of its own."""
+"""A sentence that would be as true of more than a third of the other candidates is named in the detail."""
+SPECIFIC_MIN = 0.4
+"""Under this mean the reasons of an output say nothing of their own: six others in ten fit as well."""
 
 
 def unproved_claims(outcome: Outcome, said: Said) -> tuple[int, int]:
@@ -156,7 +158,7 @@ def specificity(outcome: Outcome) -> Finding:
         return _nothing("specificity", outcome)
     value = 1 - fmean(share for share, _ in found)
     loose = [f"{said.alias} fits {share:.0%} of the others" for share, said in found if share > LOOSE]
-    return judged("grounding.specificity", outcome, value=value, passed=not loose, detail="; ".join(loose))
+    return judged("grounding.specificity", outcome, value=value, passed=value >= SPECIFIC_MIN, detail="; ".join(loose))
 
 
 def repeated(outcome: Outcome) -> Finding:

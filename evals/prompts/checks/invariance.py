@@ -23,7 +23,7 @@ FLIPS_MAX = 0.5
 """Share of shuffles with another first product above which a scenario fails."""
 COPIED = 0.9
 """Agreement of an order with the prompt's lines, either way round, from which it counts as copied."""
-COPIED_ITEMS_MIN = 6
+COPIED_ITEMS_MIN = 8
 """With fewer products an order agrees with the lines by chance too often."""
 BIAS_TAU, BIAS_P = 0.2, 0.001
 """A position bias is reported as a failure when it is both of this size and this unlikely."""

@@ -4,6 +4,7 @@
 |---|---|---|---|
 | budget_cut | the budget, 30% less | | fewer products over the new budget in the first five, or none |
 | price_cut | one product is cheaper | product | it does not fall |
+| price_rise | one product is dearer | product | it does not rise |
 | attribute_swap | a stated wish is another | product (fits the new), other (the old) | product gains or leads |
 | brand_anonymised | brand names are neutral | | the order holds |
 | irrelevant_history | a line that means nothing here is added | | the order holds |
@@ -84,6 +85,14 @@ def price_cut(plain: Outcome, variant: Outcome) -> Seen | None:
     return Seen(float(before - after), after <= before, f"from {before} to {after}")
 
 
+def price_rise(plain: Outcome, variant: Outcome) -> Seen | None:
+    """Places that the dearer product lost; under 0 it rose."""
+    before, after = _place(plain, "product", variant), _place(variant, "product", variant)
+    if before is None or after is None:
+        return None
+    return Seen(float(after - before), after >= before, f"from {before} to {after}")
+
+
 def attribute_swap(plain: Outcome, variant: Outcome) -> Seen | None:
     """Places that what has the new wish gained on what has the old."""
     places = [_place(o, key, variant) for o in (plain, variant) for key in ("product", "other")]
@@ -113,6 +122,7 @@ def dominated_distractor(_plain: Outcome, variant: Outcome) -> Seen | None:
 RELATIONS: dict[str, tuple[Relation, Direction]] = {
     "budget_cut": (budget_cut, "lower"),
     "price_cut": (price_cut, "higher"),
+    "price_rise": (price_rise, "higher"),
     "attribute_swap": (attribute_swap, "higher"),
     "brand_anonymised": (order_holds, "higher"),
     "irrelevant_history": (order_holds, "higher"),

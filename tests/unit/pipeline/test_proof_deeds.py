@@ -45,6 +45,11 @@ def test_what_a_fact_says_is_accepted(product_id: str, text: str) -> None:
         ("el-0101", "The camera on this page needs this card, as 5 orders show [C1]."),
         ("el-0072", "Your console is in your cart, and so is this controller [C1]."),
         ("fw-0082", "Goes with the Calla Street Juno Tote Bag you saved [C1]."),
+        (
+            "el-0031",
+            "A match for the headphones in your cart: 4 orders contain both [C1], and it is on your wish list.",
+        ),
+        ("el-0031", "4 orders contain both [C1], and you told us that you wanted it."),
     ],
 )
 def test_what_no_fact_says_is_refused(product_id: str, text: str) -> None:

@@ -32,7 +32,6 @@ FAULTY: list[tuple[Callable[[Outcome], Finding], str]] = [
     (grounding.citations, f"It is rated 4.2 out of 5 by 20 shoppers [{P2}1]."),
     (grounding.citations, f"It is rated 4.1 out of 5 by 10 shoppers [{P1}9]."),
     (grounding.citations, "It is a lamp for you."),
-    (grounding.specificity, f"It stays within your budget [u1][{P1}2]."),
 ]
 
 
@@ -89,6 +88,17 @@ def test_only_proved_words_may_stand_on_a_slate() -> None:
 def test_sentences_that_rest_on_the_shopper_are_counted() -> None:
     """One of two cites a line about the shopper."""
     assert grounding.profile_cited(saying(BUDGETED, p2=rated(AT.given, "p2"))).value == pytest.approx(0.5)
+
+
+def test_a_reason_that_fits_all_others_is_none() -> None:
+    """A sentence as true of every other candidate fails; one with the product's own figures passes."""
+    four = scenario(4)
+    at = posed(four)
+    budget = f"[u1][{alias_of(at.given, 'p1')}2]"
+    loose = outcome(four, ("p1",), why={"p1": f"It stays within your budget {budget}."})
+    own = outcome(four, ("p1",), why={"p1": f"At 10.00 EUR it stays within your budget of 50.00 EUR {budget}."})
+    assert grounding.specificity(loose).passed is False
+    assert (grounding.specificity(own).passed, grounding.specificity(own).value) == (True, 1.0)
 
 
 def test_nothing_said_is_not_computed() -> None:
