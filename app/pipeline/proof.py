@@ -21,6 +21,7 @@ from app.pipeline.proof_kinship import wrong_kinship
 from app.pipeline.proof_limits import kept_within
 from app.pipeline.proof_names import NameMarks
 from app.pipeline.proof_numbers import mentions
+from app.pipeline.proof_orders import order_to_the_model
 from app.pipeline.proof_people import misattributed
 from app.pipeline.proof_plain import Place, as_property, crowd, plain_use, praises, soft
 from app.pipeline.proof_quantities import UNIT_WORDS, places, rank_of, stated, wrong_month
@@ -171,6 +172,9 @@ class _Check:
         wish = proof_wishes.wrong_wish(self.tokens, self.backing, self.own, self.config)
         if wish:
             self._fail("wrong_wish", wish)
+        order = order_to_the_model(self.tokens)
+        if order:
+            self._fail("unbacked_claim", order)
         place = proof_places.wrong_place(self.tokens, self.backing, self.named, self.own)
         if place:
             self._fail("wrong_wish", place)
