@@ -20,6 +20,7 @@ from app import __version__
 from app.domain.errors import BadInput, ConfigurationError, ShelfwiseError
 from app.domain.imports import ImportReport
 from app.domain.ranking import MAX_ID_CHARS, MAX_QUERY_CHARS
+from app.erase_command import erase
 from app.langfuse_commands import langfuse
 from app.report_commands import costs, report
 from app.search_command import search
@@ -245,56 +246,7 @@ def eval_(context: typer.Context) -> None:
     evaluations(context.args, prog_name="shelfwise eval")
 
 
-@app.command()
-def erase(
-    user: Annotated[str | None, typer.Argument(help="The shopper's id.", show_default=False)] = None,
-    anonymous: Annotated[bool, typer.Option("--anonymous", help="USER is a visitor without an account.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
-    finish: Annotated[bool, typer.Option("--finish", help="Finish what earlier erasures left pending.")] = False,
-) -> None:
-    """Erase a shopper everywhere and print the receipt. Exit code 1 when something is pending."""
-    from app.adapters.personal_data import open_personal_data
-    from app.bootstrap import open_store
-    from app.observing import trace_eraser
-
-    if (user is None) != finish:
-        raise typer.BadParameter("give one shopper's id, or --finish", param_hint="USER")
-    if user is not None:
-        check_length(user, MAX_ID_CHARS, "USER")
-        if not yes:
-            typer.confirm("Everything held about this shopper is deleted and can't be brought back. Erase?", abort=True)
-    settings = read_settings()
-    store = open_store(settings)
-    try:
-        privacy = open_personal_data(settings.data_dir, store, forget_traces=trace_eraser(settings))
-        if user is None:
-            receipts = list(privacy.finish(any_size=True))
-        else:
-            receipts = [privacy.erase(user, "anonymous" if anonymous else "user")]
-    finally:
-        store.close()
-    for receipt in receipts:
-        counts = ", ".join(f"{name} {n:,}" for name, n in receipt.stores.items())
-        out.print(f"Receipt {receipt.receipt_id}: {counts}.", markup=False, highlight=False)
-        if receipt.baseline_version is not None:
-            out.print(
-                f"Model {receipt.baseline_version} has learned from the events (it holds no shopper); run `shelfwise "
-                "train` within a day.",
-                markup=False,
-                highlight=False,
-            )
-        if receipt.pending:
-            out.print(
-                f"Pending: {', '.join(receipt.pending)}; run `shelfwise erase --finish` when nothing else reads the "
-                "database, and for traces a minute later.",
-                style="yellow",
-                markup=False,
-                highlight=False,
-            )
-    if any(receipt.pending for receipt in receipts):
-        raise typer.Exit(1)
-
-
+app.command()(erase)
 app.command()(report)
 app.command()(costs)
 app.command()(search)

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from app.domain.errors import StoreUnavailable
-from app.domain.privacy import ErasedKind, Erasure, Holdings, PendingPart, Receipt
+from app.domain.privacy import ErasedKind, Erasure, Holdings, PendingPart, Receipt, Tombstone
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +32,14 @@ class Records(Protocol):
 
     def erase(self, subject: str, kind: ErasedKind, *, baseline_version: str | None) -> Erasure:
         """Deletes every row and puts tombstones, in one transaction."""
+        ...
+
+    def tombstones(self) -> Sequence[Tombstone]:
+        """Who was erased, as pseudonyms, oldest first."""
+        ...
+
+    def replay(self, wanted: Sequence[Tombstone], *, baseline_version: str | None) -> Sequence[Erasure]:
+        """Erases again whom these tombstones name, in one transaction."""
         ...
 
     def clean_files(self, traces: Sequence[str] | None, *, any_size: bool = False) -> bool:
@@ -97,19 +105,19 @@ class PersonalData:
         Returns: what was deleted; the receipt of before where nothing was held any more.
         Raises:  StoreUnavailable: the database can't be written; nothing was erased, and it may be asked for again.
         """
-        done = self._records.erase(subject, kind, baseline_version=self._baseline_version())
-        rejects = self._forget_rejects(done.traces)
-        counts = dict(done.receipt.stores)
-        if rejects:
-            counts["rejects"] = counts.get("rejects", 0) + rejects
-        pending = done.receipt.pending
-        if self._forget_traces is not None and not done.again:
-            pending = (*pending, "traces")
-        receipt = self._finished(
-            replace(done, receipt=replace(done.receipt, stores=counts, pending=pending)), done.traces
-        )
-        log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
-        return receipt
+        return self._gone(self._records.erase(subject, kind, baseline_version=self._baseline_version()))
+
+    def tombstones(self) -> Sequence[Tombstone]:
+        """Who was erased, as pseudonyms, oldest first: to be kept apart from the backups. Raises StoreUnavailable."""
+        return self._records.tombstones()
+
+    def replay(self, wanted: Sequence[Tombstone]) -> Sequence[Receipt]:
+        """Erases again whom these tombstones name and a restored database still holds; a receipt for each.
+
+        Raises: StoreUnavailable: the database can't be written; nothing was erased, and it may be asked for again.
+        """
+        done = self._records.replay(wanted, baseline_version=self._baseline_version())
+        return [self._gone(one) for one in done]
 
     def finish(self, *, any_size: bool = False) -> Sequence[Receipt]:
         """Tries again what is pending of earlier erasures; the receipts that still have something pending.
@@ -140,6 +148,21 @@ class PersonalData:
         if waiting := sorted({part for done in self._records.unfinished() for part in self._overdue(done.receipt)}):
             found["erasure pending"] = f"{', '.join(waiting)} of an erasure is not done; run `shelfwise erase --finish`"
         return found
+
+    def _gone(self, done: Erasure) -> Receipt:
+        """What follows on the rows: rejects, cached answers, bytes in files."""
+        rejects = self._forget_rejects(done.traces)
+        counts = dict(done.receipt.stores)
+        if rejects:
+            counts["rejects"] = counts.get("rejects", 0) + rejects
+        pending = done.receipt.pending
+        if self._forget_traces is not None and not done.again:
+            pending = (*pending, "traces")
+        receipt = self._finished(
+            replace(done, receipt=replace(done.receipt, stores=counts, pending=pending)), done.traces
+        )
+        log.info("shopper_erased", receipt_id=receipt.receipt_id, pending=list(receipt.pending), again=done.again)
+        return receipt
 
     def _overdue(self, receipt: Receipt) -> list[PendingPart]:
         """What is pending and should not be. Traces are deleted elsewhere, in the background: they take their time."""

@@ -32,6 +32,15 @@ class Holdings:
 
 
 @dataclass(frozen=True, slots=True)
+class Tombstone:
+    """Who was erased and when, without saying who: a keyed pseudonym."""
+
+    pseudonym: str
+    erased_at: float  # epoch seconds of the wall clock
+    receipt_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What one erasure did. Holds no personal data, so that it can be kept."""
 

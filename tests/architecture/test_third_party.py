@@ -24,7 +24,7 @@ OWNERS = {
     "starlette": ["api/", "main.py", "telemetry.py"],
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
-    "typer": ["cli", "report_commands.py", "search_command.py", "langfuse_commands.py"],
+    "typer": ["cli", "erase_command.py", "report_commands.py", "search_command.py", "langfuse_commands.py"],
     "rich": [
         "cli",
         "progress_bar.py",

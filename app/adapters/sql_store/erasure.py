@@ -133,8 +133,14 @@ def erase(
     mine += [("anonymous", name) for name in found.anonymous_ids]
     mine += [("session", name) for name in found.session_ids[:SESSIONS_BARRED]]
     before = tombstones.receipt_of(cursor, (kind, subject))
-    traces, newest = _traces(cursor, found)
-    counts = _delete(cursor, found, subject, kind)
+    traces, newest = traces_of(cursor, found)
+    counts = delete(cursor, found)
+    if kind == "user":
+        counts["profiles"] = cursor.execute("DELETE FROM shoppers WHERE user_id = ?", (subject,)).rowcount
+    else:
+        # A shopper's events that carry the visitor's id stay the shopper's, and lose it.
+        cursor.execute("UPDATE events SET anonymous_id = NULL WHERE anonymous_id = ?", (subject,))
+    forget_changes(cursor)
     if newest is not None and at < newest <= at + CLOCKS_DIFFER_BY_S:
         at = newest
     again = before is not None and not any(counts.values())
@@ -149,7 +155,7 @@ def erase(
         receipt = read_receipt(cursor, before) or receipt
     names = tombstones.put(cursor, mine, at, receipt.receipt_id)
     if not again:
-        _save(cursor, receipt)
+        save(cursor, receipt)
     return Erasure(receipt, tuple(names), tuple(traces), again)
 
 
@@ -201,27 +207,28 @@ _TRAINED_KEY = "events read for model "
 _TRAINED = "SELECT value FROM meta WHERE key = ?"
 
 
-def _delete(cursor: sqlite3.Cursor, found: Ties, subject: str, kind: ErasedKind) -> dict[str, int]:
+def delete(cursor: sqlite3.Cursor, found: Ties) -> dict[str, int]:
+    """Deletes what stands under these ids, but for the profile; rows by kind."""
     values = found.values()
-    counts = {
+    return {
         "events": cursor.execute(f"DELETE FROM events WHERE row IN ({_ROWS})", values).rowcount,
         "slates": cursor.execute(f"DELETE FROM slates WHERE {_SLATES}", values).rowcount,
         "identities": cursor.execute(f"DELETE FROM identities WHERE {_IDENTITIES}", values).rowcount,
         "conversations": conversations.erase(cursor, values),
         "profiles": 0,
     }
-    if kind == "user":
-        counts["profiles"] = cursor.execute("DELETE FROM shoppers WHERE user_id = ?", (subject,)).rowcount
-    else:
-        # A shopper's events that carry the visitor's id stay the shopper's, and lose it.
-        cursor.execute("UPDATE events SET anonymous_id = NULL WHERE anonymous_id = ?", (subject,))
-    # The log of changes may name them; an entry without ids tells every worker to forget what it knows of anybody.
+
+
+def forget_changes(cursor: sqlite3.Cursor) -> None:
+    """Empties the log of changes, which may name who was deleted; call it after the last deletion.
+
+    An entry without ids tells every worker to forget what it knows of anybody.
+    """
     cursor.execute("DELETE FROM shopper_changes")
     cursor.execute("INSERT INTO shopper_changes (user_id, anonymous_id, session_id) VALUES (NULL, NULL, NULL)")
-    return counts
 
 
-def _traces(cursor: sqlite3.Cursor, found: Ties) -> tuple[list[str], float | None]:
+def traces_of(cursor: sqlite3.Cursor, found: Ties) -> tuple[list[str], float | None]:
     """Ids by which a remnant of what is deleted could be told in a file, and the newest timestamp."""
     texts: set[str] = {*found.anonymous_ids, *found.session_ids, *([] if found.user_id is None else [found.user_id])}
     newest: float | None = None
@@ -237,7 +244,8 @@ def _names(cursor: sqlite3.Cursor, receipt_id: str) -> list[str]:
     return _column(cursor, "SELECT pseudonym FROM tombstones WHERE receipt_id = ? ORDER BY pseudonym", (receipt_id,))
 
 
-def _save(cursor: sqlite3.Cursor, receipt: Receipt) -> None:
+def save(cursor: sqlite3.Cursor, receipt: Receipt) -> None:
+    """Writes a receipt down."""
     cursor.execute(
         "INSERT INTO erasures VALUES (?,?,?,?,?)",
         (

@@ -5,17 +5,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from app.adapters.remnants import compact, emptied_log, remains
-from app.adapters.sql_store import erasure, shoppers
+from app.adapters.sql_store import erasure, shoppers, tombstone_replay
 from app.adapters.sql_store.connection import cursor_of, in_our_words, reading, reading_one_state, writing
 from app.adapters.sql_store.tombstones import Tombstones
-from app.domain.privacy import ErasedKind, Erasure, Holdings, Receipt
+from app.domain.errors import ConfigurationError
+from app.domain.privacy import ErasedKind, Erasure, Holdings, Receipt, Tombstone
 
 COMPACT_UP_TO_BYTES = 512 * 2**20
 """A larger file is compacted when the operator says so: writers would wait for more than their 10 seconds."""
@@ -65,6 +66,25 @@ class SqlPrivacy:
                 at=self._now(),
                 receipt_id=uuid.uuid4().hex,
                 baseline_version=baseline_version,
+            )
+
+    def tombstones(self) -> Sequence[Tombstone]:
+        """Every tombstone, oldest first: to be kept apart from the backups."""
+        with self._reading() as cursor:
+            return tombstone_replay.held(cursor)
+
+    def fingerprints(self) -> Mapping[int, str]:
+        """By what the pseudonym keys can be told, version → 16 hexadecimal digits."""
+        return {} if self._tombstones.pseudonyms is None else self._tombstones.pseudonyms.fingerprints()
+
+    def replay(self, wanted: Sequence[Tombstone], *, baseline_version: str | None) -> Sequence[Erasure]:
+        """Erases again whom these tombstones name, in one transaction; see tombstone_replay."""
+        pseudonyms = self._tombstones.pseudonyms
+        if pseudonyms is None:
+            raise ConfigurationError("Tombstones can't be told without the pseudonym keys of the service.")
+        with self._writing() as cursor:
+            return tombstone_replay.replay(
+                cursor, wanted, self._tombstones, pseudonyms, baseline_version=baseline_version
             )
 
     def clean_files(self, traces: Sequence[str] | None, *, any_size: bool = False) -> bool:

@@ -138,12 +138,16 @@ class Tombstones:
         keys, of = self._keys(), list(identities)
         names = [keys.of(name, kind) for kind, name in of]
         cursor.executemany(_PUT, [(name, at, receipt_id) for name in names])
-        cursor.executemany(
-            "INSERT OR IGNORE INTO meta VALUES (?,?)",
-            [(f"{_FINGERPRINT}{version}", print_) for version, print_ in keys.fingerprints().items()],
-        )
+        self.note_keys(cursor)
         older = [other for kind, name in of for other in keys.every(name, kind) if other not in names]
         return [*names, *older]
+
+    def note_keys(self, cursor: sqlite3.Cursor) -> None:
+        """Notes by what the keys of these tombstones can be told, see `problem`."""
+        cursor.executemany(
+            "INSERT OR IGNORE INTO meta VALUES (?,?)",
+            [(f"{_FINGERPRINT}{version}", print_) for version, print_ in self._keys().fingerprints().items()],
+        )
 
     def receipt_of(self, cursor: sqlite3.Cursor, identity: Identity) -> str | None:
         """The receipt of the newest erasure of this id, None when it was never erased."""
