@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from app.pipeline.prompt_input import field_text
 from evals.simulated.reading import RerankPrompt
 from tests.faults.case import Bench, Case
 from tests.support import provider_faults as faults
@@ -31,8 +32,8 @@ def named(bench: Bench, alias: str) -> str:
 
 
 def ranked(answer: Answer) -> set[str]:
-    """Names of the items that the model had a say in."""
-    return {item["name"] for item in answer.items if item["rankedBy"] == "llm"}
+    """Names of the items that the model had a say in, as a prompt has them: cleaned, and cut where they are long."""
+    return {field_text(item["name"], 60) for item in answer.items if item["rankedBy"] == "llm"}
 
 
 def _cut_order(prompt: RerankPrompt) -> str:

@@ -225,6 +225,7 @@ def test_nothing_after_the_origin_moves_a_feature_or_a_score(shop: InteractionLo
             np.testing.assert_array_equal(before[name], after[name])
 
 
+@pytest.mark.slow
 def test_a_signal_of_the_slice_does_not_reach_the_trees_that_are_judged(shop: InteractionLog) -> None:
     """What happens in the validation slice changes its labels, and not one score of the trees measured on it."""
     start = NOW - 20 * DAY

@@ -203,6 +203,7 @@ def test_a_refitted_loss_is_kept_back(shop: InteractionLog, tmp_path: Path, monk
     assert not kept.published
 
 
+@pytest.mark.slow
 def test_data_that_shrank_is_kept_back(shop: InteractionLog, tmp_path: Path) -> None:
     """Under half of the interactions or products of the current model: something went wrong before training."""
     train(shop, SIGNALS, tmp_path, now=NOW, tune=False)

@@ -111,6 +111,7 @@ def test_a_missing_export_is_refused(tmp_path):
         OnnxEmbedder.open(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_damaged_export_is_made_again(tmp_path, model_dir, source, damage):
     """Indexing finds a broken export, exports again, and leaves nothing else in the folder."""
     folder = onnx_folder(tmp_path, source.key)
