@@ -153,7 +153,7 @@ def test_axe_finds_nothing(open_page: Open, scheme: str) -> None:
         assert violations(page) == [], path
 
 
-@pytest.mark.parametrize("width", [320, 768, 1440])
+@pytest.mark.parametrize("width", [320, pytest.param(768, marks=pytest.mark.slow), 1440])
 def test_no_page_scrolls_sideways(open_page: Open, width: int) -> None:
     """From a small phone to a desktop each page is as wide as its window."""
     page = open_page("/", width=width, shopper="123")

@@ -138,6 +138,7 @@ FORGETFUL = Parameters(half_life_scale=1e-4)
 """Everything is forgotten within hours: only popularity is left."""
 
 
+@pytest.mark.slow
 def test_a_model_worse_than_the_served_one_is_kept_back(
     shop: InteractionLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_given_current_model_is_the_one_compared_with(shop: InteractionLog, tm
     assert reversed_.comparison.current == pytest.approx(straight.comparison.current, abs=0.02)
 
 
+@pytest.mark.slow
 def test_parameters_are_taken_over_from_the_current_model(shop: InteractionLog, tmp_path: Path) -> None:
     """Retraining without tuning uses what an earlier tuning chose."""
     train(shop, SIGNALS, tmp_path, now=NOW, tune=False)

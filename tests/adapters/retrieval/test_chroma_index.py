@@ -152,6 +152,7 @@ def test_one_owner_in_a_process(tmp_path):
     ChromaIndex.open(tmp_path, vectors).close()
 
 
+@pytest.mark.slow
 def test_another_process_searches_exactly_instead(tmp_path):
     """A second process gets exact search over the same vectors, with the same answer."""
     vectors = stored_vectors(tmp_path, random_units(50))
