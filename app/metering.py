@@ -88,7 +88,7 @@ class Metering:
 
         Args: rules: ids of the rules that can exclude a product; now: the service's clock (AS_OF).
         """
-        models = [settings.llm_model] if settings.llm_model else []
+        models = [name for name in (settings.llm_model, settings.llm_cheap_model) if name]
         metrics = Metrics(models=models, rules=rules, now=now, folder=worker_folder())
         return cls(metrics, settings.llm_daily_budget_usd)
 

@@ -61,8 +61,9 @@ def heading(report: BusinessReport) -> str:
 def costs_table(report: CostReport) -> Table:
     """One row per group of model calls, the total last; US dollars."""
     table = Table(box=None, pad_edge=False)
+    # A name is what tells the rows apart: where there is little room it takes several lines and is never cut.
     headings = ("calls", "input", "output", "cached", "cost, USD", "charged, USD", "unknown cost", "background")
-    table.add_column(report.grouping)
+    table.add_column(report.grouping, overflow="fold", min_width=16)
     for heading in headings:
         table.add_column(heading, justify="right")
     for group in (*report.groups, report.total):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -56,6 +57,16 @@ class Wish:
     langfuse: bool = False  # tell the project of the settings, too
 
 
+def _writable(folder: Path) -> None:
+    """Whoever names a folder that can't be written is told before anything is paid. Raises BadInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(f"{folder} can't be written: {error.strerror}; name another with --out.") from error
+
+
 def run(wish: Wish, settings: Settings, say: Say, follow: Follow | None = None) -> Report:
     """Everything but the writing of reports.
 
@@ -65,6 +76,7 @@ def run(wish: Wish, settings: Settings, say: Say, follow: Follow | None = None) 
         from evals.prompts.langfuse_experiment import project_of
 
         project_of(settings)  # who forgot the keys is told before anything is paid
+    _writable(wish.folder)
     prompts = tuple(prompt_named(name, settings.prompts_dir) for name in _names(wish))
     gates = load_gates(GATES if wish.gates is None else wish.gates, checks.ALL)
     scenarios = chosen(load_rerank(), wish.scenarios, wish.strata, wish.limit)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.errors import ShelfwiseError
 from app.settings import Settings
 from evals.prompts import checks
-from evals.prompts.command import Wish, chosen, run, write_reports
+from evals.prompts.command import Wish, chosen, prompt_named, run, write_reports
 from evals.prompts.gates import GATES, load_gates
 from evals.prompts.golden import load_rerank
 from evals.prompts.results import Report
@@ -45,6 +46,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("check", "segment"), pairs, ids=[f"{name} {segment}" for name, segment in pairs])
     if "gate" in metafunc.fixturenames:
         metafunc.parametrize("gate", [gate.id for gate in load_gates(GATES, checks.ALL).gates])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is asked for and can't be run is one sentence, not an error of each test."""
+    here = Path(__file__).parent
+    if any(here in item.path.parents for item in items):
+        wish = _wish(config)
+        if not (wish.models or wish.recorded or wish.simulated):
+            raise pytest.UsageError("Which model? Name one with --model ID, or use --recorded FILE or --simulated.")
+        try:
+            for name in filter(None, (wish.prompt, wish.against)):
+                prompt_named(name, Settings().prompts_dir)
+        except ShelfwiseError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")
