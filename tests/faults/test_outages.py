@@ -68,17 +68,20 @@ def calls(bench: Bench, n: int, *, stop_when_open: bool = False) -> tuple[int, l
     [
         pytest.param(0.01, False, marks=pytest.mark.slow),
         pytest.param(0.1, False, marks=pytest.mark.slow),
-        pytest.param(0.5, True, marks=pytest.mark.slow),
+        pytest.param(
+            0.5,
+            True,
+            marks=[pytest.mark.slow, pytest.mark.xfail(reason="25 calls were seen; FAULTS.md asks 20: not met yet")],
+        ),
         (1.0, True),
     ],
 )
 def test_the_breaker_opens_where_half_or_more_fails(provider: Bench, share: float, opens: bool) -> None:
-    """Within 20 calls of a whole outage, 40 of a half; one that fails now and then is asked on, with few retries."""
+    """Within 20 calls of a whole outage or a half; one that fails now and then is asked on, with few retries."""
     provider.provider.fault = failing(share)
     made, replies = calls(provider, 120, stop_when_open=True)
     assert (made < 120) == opens
-    # Half of the calls by chance, and some of them saved by a retry: the window may have to fill twice.
-    assert made <= (OPENS_WITHIN if share == 1.0 else 2 * OPENS_WITHIN) or not opens
+    assert made <= OPENS_WITHIN or not opens
     if not opens:
         assert len(provider.provider.requests) / made <= AMPLIFICATION
         assert sum(reply.outcome == "complete" for reply in replies) >= made * (1 - share) - 3

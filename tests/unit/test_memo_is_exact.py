@@ -154,7 +154,7 @@ def _same(one: Slate, other: Slate) -> bool:
     return replace(one, recommendation_id="", latency_ms={}) == replace(other, recommendation_id="", latency_ms={})
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from(HAPPENINGS), st.integers(0, 2**32)), min_size=1, max_size=6))
 def test_a_remembered_slate_is_the_slate_composed_anew(shop: Shop, happened: list[tuple[Callable, int]]) -> None:
     """After any events, statements, consents, erasures, log-ins and prices, of this worker or another."""
