@@ -11,6 +11,7 @@ from typing import TypeVar
 import structlog
 from pydantic import TypeAdapter
 
+from app.adapters.blas_threads import one_thread_each
 from app.adapters.clock import AsOfClock
 from app.adapters.embedder_onnx import OnnxEmbedder
 from app.adapters.embedder_source import onnx_folder, resolve_source
@@ -134,6 +135,7 @@ class Application:
 
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
+        one_thread_each()
         self.keeper.open()
 
     async def close(self) -> None:

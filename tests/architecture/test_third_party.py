@@ -18,6 +18,7 @@ OWNERS = {
     "alembic": ["adapters/sql_store/"],
     "sentence_transformers": ["adapters/embedder"],
     "torch": ["adapters/embedder"],
+    "threadpoolctl": ["adapters/blas_threads.py", "adapters/baseline/"],
     "onnxruntime": ["adapters/embedder", "adapters/baseline/forest.py"],
     "pyarrow": ["adapters/", "ingest"],
     "fastapi": ["api/", "main.py"],
