@@ -34,6 +34,7 @@ from app.api import (
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Assisting, Health, Metering, Recommending, Shelving, SlateLog
 from app.api.cross_origin import CrossOrigin
+from app.api.head import HeadOfPages
 from app.api.keys import KeyRing, check_bind
 from app.api.limits import Addresses, Limits
 from app.api.middleware import BodyBuffer, Gate, RateLimits, RequestContext, TimeLimit
@@ -182,6 +183,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
             Middleware(RateLimits),
             Middleware(BodyBuffer),
             Middleware(Repeated),
+            Middleware(HeadOfPages),
         ],
     )
     errors.install(app)

@@ -123,8 +123,12 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
 
 
 def trace_id_of(request_id: str) -> str:
-    """The W3C trace id of a request: its own id where that is one, as those made here are, else a digest of it."""
-    if _TRACE_ID.fullmatch(request_id):
+    """The W3C trace id of a request: its own id where that is one, as those made here are, else a digest of it.
+
+    32 hexadecimal digits, the same in every process and at any later time, so that a click finds the trace of what was
+    clicked. All zeros would be one, but stands for "none" in that standard.
+    """
+    if _TRACE_ID.fullmatch(request_id) and int(request_id, 16):
         return request_id
     return hashlib.blake2b(request_id.encode(), digest_size=16).hexdigest()
 

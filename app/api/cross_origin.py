@@ -11,6 +11,8 @@ _PREFLIGHT = (
     (b"access-control-allow-headers", b"content-type, x-api-key, x-shopper-token"),
     (b"access-control-max-age", b"7200"),
 )
+_READABLE = (b"access-control-expose-headers", b"ratelimit, ratelimit-policy, retry-after, x-request-id")
+"""What a page needs to wait as long as it is told to, and to say which request went wrong."""
 
 
 class CrossOrigin:
@@ -42,7 +44,7 @@ class CrossOrigin:
         async def send_allowed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = [h for h in message.get("headers", ()) if h[0] != b"access-control-allow-origin"]
-                message = {**message, "headers": [*given, *allowed]}
+                message = {**message, "headers": [*given, *allowed, _READABLE]}
             await send(message)
 
         await self._app(scope, receive, send_allowed)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import Scope
+
+_SHELF = re.compile(r"/api/products/.+/(similar|bought-together)$")
 
 
 class EncodedIdRoute(APIRoute):
@@ -25,3 +28,20 @@ class EncodedIdRoute(APIRoute):
         if match is not Match.NONE:
             child["path_params"] = {name: unquote(str(value)) for name, value in child["path_params"].items()}
         return match, child
+
+
+class ProductRoute(EncodedIdRoute):
+    """A route whose product id may hold plain slashes, as article numbers do, but not the address of a shelf.
+
+    `PUT /api/products/7/similar` would else store a product `7/similar`, which `GET` never finds: that address is the
+    shelf of 7. Written `7%2Fsimilar` it is an id like any other.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As any route, except for the address of a shelf."""
+        match, child = super().matches(scope)
+        if match is Match.NONE:
+            return match, child
+        raw: bytes = scope.get("raw_path") or b""
+        path = raw.decode("ascii", "replace") if b"%2f" in raw.lower() else str(scope["path"])
+        return (Match.NONE, {}) if _SHELF.search(path) else (match, child)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from app.api.head import is_api
 from app.api.security_headers import security_headers
 from app.domain.errors import (
     BadInput,
@@ -265,12 +266,15 @@ def _framework_error(app: FastAPI, scope: Scope, error: HTTPException) -> Respon
 
 def _allowed_methods(app: FastAPI, scope: Scope) -> list[str]:
     """Methods of every route at this path; the framework's own header names those of the first route only."""
-    tried = {key: scope[key] for key in ("type", "path", "root_path", "headers") if key in scope}
-    return [
+    tried = {key: scope[key] for key in ("type", "path", "raw_path", "root_path", "headers") if key in scope}
+    found = [
         method
         for method in _METHODS
         if any(route.matches({**tried, "method": method})[0] is Match.FULL for route in app.routes)
     ]
+    if "GET" in found and "HEAD" not in found and not is_api(scope):
+        found.insert(1, "HEAD")
+    return found
 
 
 def _route_of(scope: Scope) -> str | None:

@@ -47,11 +47,11 @@ _AGAIN_S = 60.0
 )
 async def post_feedback(context: Context, caller: CurrentCaller, body: Annotated[FeedbackBody, Body()]) -> Response:
     """Writes the vote as an event of whom the recommendation was made for: a rating of 5 or 1, or a dismissal."""
+    shopper = None if caller.is_secret else caller.shopper()  # first: what is wrong with a token tells of no slate
     slate = await asyncio.to_thread(context.slates.get, body.recommendation_id)
-    if slate is None:
+    if slate is None or not (caller.is_secret or slate.query.user_id in (None, shopper)):
+        # Somebody else's looks like none: an answer of its own would tell that it exists.
         raise UnknownRecommendation(body.recommendation_id)
-    if slate.query.user_id is not None:
-        caller.require_shopper(slate.query.user_id)
     event = _event(slate, body, context.intake.arrived_at())
     return taken_answer(await context.intake.record(ReadBody((event,), (0,), ())))
 

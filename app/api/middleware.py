@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.context import ApiContext
 from app.api.errors import RETRY_AFTER_S, Code, problem
+from app.api.head import is_api
 from app.api.keys import KeyScope, why_not_local
 from app.api.limits import OFF
 from app.api.security_headers import security_headers
@@ -60,7 +61,7 @@ class RequestContext:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = [*message.get("headers", ()), *context_headers(scope)]
-                if _is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
+                if is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"private, no-store"))
                 headers += security_headers(scope, headers)
                 message = {**message, "headers": headers}
@@ -107,7 +108,14 @@ class Gate:
             key = _header(scope, b"x-api-key")
             known = keys.known(key) if key else None
             found = None if known is None else known.scope
-            if found is None and _is_api(scope):
+            if found is None and is_api(scope):
+                # Who tries keys is counted as any caller of this address; see docs/decisions/022 for what that is not.
+                context = ApiContext.of(scope)
+                too_many, _ = context.limits.check([(context.limits.address, scope["state"]["address"])])
+                if too_many is not None:
+                    answer = problem(scope, Code.RATE_LIMITED, too_many.detail, headers=too_many.headers)
+                    await answer(scope, receive, send)
+                    return
                 code = Code.API_KEY_UNKNOWN if key else Code.API_KEY_MISSING
                 detail = "Send a key of this service in the X-API-Key header."
                 challenge = {"www-authenticate": 'ApiKey realm="shelfwise"'}
@@ -285,11 +293,3 @@ def _is_stream(message: Message) -> bool:
     return any(
         name == b"content-type" and value.startswith(b"text/event-stream") for name, value in message.get("headers", ())
     )
-
-
-def _is_api(scope: Scope) -> bool:
-    # Servers put a root path before the path, and routing takes it off again: so must this, or it would be a way past.
-    path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    if root and path.startswith(root + "/"):
-        path = path[len(root) :]
-    return path == "/api" or path.startswith("/api/")

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.api.answer_schemas import ProductAnswer
 from app.api.answers import Json, product_answer, respond
 from app.api.context import ApiContext, Context, CurrentCaller
+from app.api.encoded_ids import ProductRoute
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
 from app.api.preconditions import Preconditions, entity_tag
@@ -23,7 +24,7 @@ from app.domain.catalog import Product
 from app.domain.errors import UnknownProduct
 from app.ingest.catalogue import Changes
 
-router = APIRouter(prefix="/api/products", tags=["products"])
+router = APIRouter(prefix="/api/products", tags=["products"], route_class=ProductRoute)
 
 ProductId = Annotated[Identifier, Path(alias="productId")]
 JsonObject = Annotated[dict[str, Any], Body()]

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.api.answer_schemas import SlateAnswer
 from app.api.answers import Json, note, respond, slate_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
+from app.api.encoded_ids import EncodedIdRoute
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.parameters import SingleValues
@@ -18,7 +19,7 @@ from app.api.schemas import Identifier, ShelfParams, TrendingParams, to_minor
 from app.domain import ranking
 from app.shelves import Shelved
 
-router = APIRouter(tags=["shelves"])
+router = APIRouter(tags=["shelves"], route_class=EncodedIdRoute)
 
 
 @router.get(

@@ -38,12 +38,12 @@ from app.adapters.langfuse_trace.observation import (
     Value,
     observation_id_of,
     prompt_of,
-    trace_id_of,
 )
 from app.adapters.langfuse_trace.provisioning import opened
 from app.adapters.langfuse_trace.wire import Answer, Wire
 from app.domain.errors import ConfigurationError, ShelfwiseError, StoreUnavailable
 from app.settings import Settings
+from app.telemetry import trace_id_of
 from evals.prompts.dataset_item import about_of, asked_of, expected_of
 from evals.prompts.finding import Finding
 from evals.prompts.golden import read_manifest

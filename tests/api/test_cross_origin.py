@@ -24,6 +24,9 @@ async def test_an_allowed_page_may_ask_and_read(open_shop: OpenShop) -> None:
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-headers"] == "content-type, x-api-key, x-shopper-token"
     assert [refused.status_code, answered.status_code] == [401, 200]
+    for answer in (refused, answered):
+        told = set(answer.headers["access-control-expose-headers"].split(", "))
+        assert told == {"ratelimit", "ratelimit-policy", "retry-after", "x-request-id"}
     for answer in (preflight, refused, answered):
         assert answer.headers["access-control-allow-origin"] == PAGE
         assert answer.headers["vary"] == "origin"

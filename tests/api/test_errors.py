@@ -90,7 +90,8 @@ async def test_bad_input_found_late_still_names_its_field(shop: Shop) -> None:
         ("/api/users/7/consent", {"GET", "PUT"}),
         ("/api/users/7/token", {"POST"}),
         ("/api/products:batch", {"POST"}),
-        ("/livez", {"GET"}),
+        ("/livez", {"GET", "HEAD"}),
+        ("/api/products/7/similar", {"GET"}),
     ],
 )
 async def test_a_wrong_method_learns_the_right_ones(shop: Shop, path: str, allowed: set[str]) -> None:

@@ -67,6 +67,23 @@ async def test_an_answer_says_what_is_left(tmp_path: Path) -> None:
     assert answer.headers["ratelimit"] == '"address";r=5;t=0'
 
 
+async def test_who_tries_keys_is_counted(tmp_path: Path) -> None:
+    """A key that is not known, or none at all, counts for its address; a known secret key is heard all the same.
+
+    Else one wrong key that is sent again and again, as after a rotation, would lock out the right one beside it.
+    """
+    async with limited(tmp_path, rate_limit_address_per_min=36) as shop:
+        tried = await statuses(shop, "/api/trending", 5, key="sk-guessed")
+        async with shop.client(address="203.0.113.9") as client:
+            bare = [await client.get("/api/trending") for _ in range(2)]
+        shoppers = await statuses(shop, "/api/trending", 1)
+        own = await statuses(shop, "/api/trending", 1, key=SECRET)
+        elsewhere = await statuses(shop, "/api/trending", 1, key="sk-guessed", address="203.0.113.10")
+    assert (tried, [answer.status_code for answer in bare]) == ([401] * 5, [401, 429])
+    assert (bare[1].json()["code"], bare[1].headers["retry-after"]) == ("rate_limited", "2")
+    assert (shoppers, own, elsewhere) == ([429], [200], [401])
+
+
 async def test_the_shop_s_own_server_is_not_limited_by_its_address(tmp_path: Path) -> None:
     """All its shoppers share that; its key has a rate of its own, and each shopper too."""
     async with limited(tmp_path, rate_limit_address_per_min=30, rate_limit_shopper_per_min=30) as shop:

@@ -82,9 +82,9 @@ MATRIX = [
         {"recommendationId": "rec1", "productId": "p1", "vote": "up"},
         401,
         401,
-        403,
+        404,  # as one that does not exist
         202,
-        403,
+        404,
         202,
     ),
     ("POST", "/api/feedback", {"recommendationId": "rec2", "productId": "p1", "vote": "up"}, 401, 401, *4 * (202,)),

@@ -8,7 +8,6 @@ are made up, add texts of their own as attributes (evals/prompts/langfuse_experi
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,18 +17,6 @@ Kind = Literal["span", "agent", "tool", "retriever", "guardrail", "generation"]
 
 Value = str | int | float | bool
 """Of metadata."""
-
-_TRACE_ID = re.compile(r"[0-9a-f]{32}")
-
-
-def trace_id_of(request_id: str) -> str:
-    """The trace of a request, 32 hexadecimal digits: a recommendation's id is one already, another id is hashed.
-
-    The same in every process and at any later time, so that a click finds the trace of what was clicked.
-    """
-    if _TRACE_ID.fullmatch(request_id) and int(request_id, 16):
-        return request_id
-    return hashlib.blake2b(request_id.encode(), digest_size=16).hexdigest()
 
 
 def observation_id_of(request_id: str, role: str) -> str:

@@ -15,7 +15,6 @@ from app.adapters.langfuse_trace.observation import (
     Value,
     observation_id_of,
     prompt_of,
-    trace_id_of,
 )
 from app.adapters.langfuse_trace.sampling import FALLBACKS
 from app.domain.interactions import Consent, Interaction
@@ -23,6 +22,7 @@ from app.domain.model_calls import CallOutcome, LedgerRow
 from app.domain.ranking import Slate, history_bucket
 from app.observer import ChatTold, RequestTold
 from app.pipeline.pseudonym import Pseudonyms
+from app.telemetry import trace_id_of
 
 VARIANT = "variant:default"
 """The tag of an experiment's arm; this version has one."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.adapters.langfuse_trace.observation import trace_id_of
 from app.domain.ranking import FallbackReason, Slate
+from app.telemetry import trace_id_of
 
 FALLBACKS: frozenset[FallbackReason] = frozenset(
     ("timeout", "provider_error", "invalid_output", "budget_exhausted", "circuit_open", "overloaded")
