@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -12,8 +13,10 @@ from urllib.parse import urlsplit
 
 from app.domain.budgets import key_id
 from app.domain.errors import ConfigurationError
-from app.settings import Settings, is_loopback
+from app.settings import Settings
+from app.settings import is_loopback as _is_loopback
 
+is_loopback = functools.lru_cache(maxsize=256)(_is_loopback)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
 
