@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 
 from app.domain.budgets import key_id
 from app.domain.errors import ConfigurationError
-from app.settings import Settings
-from app.settings import is_loopback as _is_loopback
+from app.settings import Settings, is_loopback
 
-is_loopback = functools.lru_cache(maxsize=256)(_is_loopback)
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+_is_local = functools.lru_cache(maxsize=256)(is_loopback)  # asked of every request, nearly always of the same
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
 
 
@@ -108,7 +107,7 @@ def why_not_local(client: str | None, headers: Sequence[tuple[bytes, bytes]]) ->
 
     Args: client: the peer's address; headers: names in lower case, as ASGI gives them.
     """
-    if client is None or not is_loopback(client):
+    if client is None or not _is_local(client):
         return "The caller is not on this machine."
     values: Mapping[bytes, list[bytes]] = _grouped(headers)
     hosts = values.get(b"host", [])
@@ -138,4 +137,4 @@ def _authority(origin: str) -> str:
 
 def _names_loopback(host: str) -> bool:
     match = _HOST.fullmatch(host)
-    return match is not None and is_loopback(match.group(1).strip("[]").lower())
+    return match is not None and _is_local(match.group(1).strip("[]").lower())
