@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from app.adapters.sql_store.leases import SqlLeases
 from app.adapters.sql_store.slate_writer import SlateWriter
 from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
+from app.admission import Door
 from app.assistant import ShoppingAssistant
 from app.browse import Browsing
 from app.domain.errors import ConfigurationError, EmbedderUnavailable
@@ -58,8 +58,8 @@ log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
 _LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
-REQUEST_THREADS = 4
-"""Requests in work at a time; more would only take turns on the cores (docs/decisions/001)."""
+REQUEST_THREADS = 8
+"""As many as may ever be needed; how many have work at a time is the door's to say (app/admission.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,7 @@ class Application:
     observing: Observing
     metering: Metering
     rates: SharedBuckets | None  # None: no key is configured, nothing is limited
+    door: Door
 
     @property
     def browsing(self) -> Browsing:
@@ -133,9 +134,6 @@ class Application:
         if self.model is not None:
             for client in filter(None, (self.model.client, self.model.cheap)):
                 await client.warm({"rerank": self.model.prompt.schema or {}})
-        # What was loaded stays as long as the process. Walked by a full collection, its 600,000 objects (most of them
-        # the model library's) stopped every request for 0.4 to 1.2 s; without them one takes about 20 ms.
-        gc.freeze()
 
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
@@ -148,7 +146,6 @@ class Application:
         if self.model is not None:
             await self.model.stage.close()  # and the calls of the assistant, which are the same client's
         await asyncio.to_thread(self.shut)
-        gc.unfreeze()
 
     def shut(self) -> None:
         """The same, without an event loop."""
@@ -211,7 +208,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         ContextPool(2 * REQUEST_THREADS, thread_name_prefix="search"),
     )
     leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
-    model = open_model(settings, leases, observing.told) if settings.llm_model else None
+    door = Door(places_most=settings.work_at_once_most, wait_s=settings.work_wait_ms / 1000.0)
+    model = open_model(settings, leases, observing.told, door.pressed) if settings.llm_model else None
     memo = SlateMemo(store.shopper_changes)
     parts = ServiceParts(
         store=store,
@@ -267,6 +265,7 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         observing=observing,
         metering=metering,
         rates=SharedBuckets.open(settings.data_dir) if settings.has_keys else None,
+        door=door,
         leader=leader_of(jobs, leases),
         leases=leases,
         reporting=reporting,

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.middleware import Middleware
 
+from app.admission import Door
 from app.api import (
     chat,
     costs,
@@ -34,6 +35,7 @@ from app.api import (
 from app.api.answers import API_VERSION
 from app.api.context import ApiContext, Assisting, Health, Metering, Recommending, Shelving, SlateLog
 from app.api.cross_origin import CrossOrigin
+from app.api.door import AdmitAtDoor
 from app.api.head import HeadOfPages
 from app.api.keys import KeyRing, check_bind
 from app.api.limits import Addresses, Limits
@@ -53,8 +55,9 @@ from app.ingest.intake import EventIntake
 from app.ports import Clock, RateCounter, ShopStore
 from app.privacy import PersonalData
 from app.report import ReportDesk
+from app.server import Server
 from app.settings import Settings
-from app.telemetry import LINES_WAIT_S, configure_logging, settle_logs
+from app.telemetry import configure_logging
 
 
 class Application(Protocol):
@@ -126,6 +129,11 @@ class Application(Protocol):
         ...
 
     @property
+    def door(self) -> Door:
+        """Who is worked on, who waits and who is refused."""
+        ...
+
+    @property
     def clock(self) -> Clock:
         """The service's clock (AS_OF)."""
         ...
@@ -166,7 +174,6 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
             yield
         finally:
             await application.close()
-            settle_logs()  # the server may end the process without another word
 
     app = FastAPI(
         title="Shelfwise",
@@ -176,8 +183,6 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # The framework's own tracing would name paths, which hold shoppers' ids, and asks at every request who listens.
-        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
             Middleware(RequestContext),
             Middleware(TimeLimit),
@@ -186,6 +191,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
             Middleware(RateLimits),
             Middleware(BodyBuffer),
             Middleware(Repeated),
+            Middleware(AdmitAtDoor),
             Middleware(HeadOfPages),
         ],
     )
@@ -231,6 +237,7 @@ def _context(application: Application) -> ApiContext:
         allowed_origins=frozenset(settings.allowed_origins),
         addresses=Addresses.from_settings(settings),
         limits=Limits.from_settings(settings, application.rates),
+        door=application.door,
         behind_tls=settings.behind_tls,
         default_deadline_ms=settings.llm_deadline_ms,
         stream_deadline_ms=settings.stream_deadline_ms,
@@ -264,7 +271,7 @@ def app_factory() -> FastAPI:
             for e in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise ConfigurationError(f"A setting is wrong. {wrong}") from None
-    configure_logging(stand_in=open_pseudonyms(settings).of, lines_wait_s=LINES_WAIT_S)
+    configure_logging(stand_in=open_pseudonyms(settings).of)
     return create_app(lambda: build(settings))
 
 
@@ -287,12 +294,12 @@ def server_config(app: FastAPI, settings: Settings, *, host: str, port: int) -> 
         access_log=False,
         log_config=None,
         timeout_keep_alive=15,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=settings.grace_s,
     )
 
 
 def serve(settings: Settings, *, host: str, port: int) -> None:
-    """Serves until SIGTERM or SIGINT; requests that are running get 10 seconds to end.
+    """Serves until SIGTERM or SIGINT; what is under way then is finished (app/server.py).
 
     Raises: ConfigurationError, as `server_config`.
     """
@@ -302,4 +309,4 @@ def serve(settings: Settings, *, host: str, port: int) -> None:
         open_client(settings)  # what is wrong with it stops the start here, in one sentence
         open_cheap_client(settings)
     app = create_app(lambda: build(settings))
-    uvicorn.Server(server_config(app, settings, host=host, port=port)).run()
+    Server(server_config(app, settings, host=host, port=port), app, drain_s=settings.drain_s).run()

@@ -64,11 +64,13 @@ class MeteredCalls:
         cheap: Priced | None = None,
         rationing: Rationing | None = None,
         places: int | None = None,
+        pressed: Callable[[], bool] = lambda: False,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Args: budgets: beside the daily one; cheap: asked beyond a soft budget; places: calls at a time of both
-        models together, None: each client's own; clock: monotonic.
+        models together, None: each client's own; pressed: whether the service itself has too much to do, a model call
+        is then the first thing given up; clock: monotonic.
         """
         self._main = Priced(client, worst_case_usd)
         self._cheap = cheap
@@ -77,6 +79,7 @@ class MeteredCalls:
         self._watch = BudgetWatch(budgets, None if cheap is None else cheap.client.model, clock)
         self._rationing = rationing
         self._places = places
+        self.pressed = pressed
         self._running = 0
         self._in_thread = in_thread
         self._wall = wall
@@ -101,6 +104,8 @@ class MeteredCalls:
 
         Args: model: of `model_for`; None: the one asked within budgets.
         """
+        if self.pressed():
+            return "overloaded"
         if self._cheap is not None and self._places is not None and self._running >= self._places:
             return "overloaded"
         return self._priced(model).client.refusal()

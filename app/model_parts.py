@@ -48,8 +48,15 @@ class ModelParts:
         self.ledger.close()
 
 
-def open_model(settings: Settings, leases: SqlLeases | None = None, observer: Observer = SILENCE) -> ModelParts:
+def open_model(
+    settings: Settings,
+    leases: SqlLeases | None = None,
+    observer: Observer = SILENCE,
+    pressed: Callable[[], bool] = lambda: False,
+) -> ModelParts:
     """The model stage that the settings name, in step with other workers where there are leases. Sends nothing.
+
+    Args:   pressed: whether the service has too much to do to ask models; any thread may ask.
 
     Raises: ConfigurationError: the price is unknown, or prompt or gate are wrong. StoreUnavailable: no ledger.
     """
@@ -78,6 +85,7 @@ def open_model(settings: Settings, leases: SqlLeases | None = None, observer: Ob
         cheap=None if cheap is None else Priced(cheap, cheap.worst_case_usd),
         rationing=Rationing(pseudonyms, settings.llm_calls_per_hour_shopper, settings.llm_calls_per_hour_address),
         places=settings.llm_max_concurrency,
+        pressed=pressed,
     )
     stage = RerankStage(
         calls=calls,

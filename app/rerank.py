@@ -139,6 +139,11 @@ class RerankStage:
         paid_key = None if model == self._calls.model else key_of(model=self._calls.model)
         return Plan(key_of(model=model), line, consent, shopper, model, payer, paid_key)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether no call is begun now because the service has too much to do. Any thread may ask."""
+        return self._calls.pressed()
+
     def _pseudonym(self, query: Query) -> str | None:
         """Who asks, under the id that says most; None for somebody without any."""
         if query.user_id is not None:

@@ -10,6 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from app.admission import Elsewhere
 from app.domain.budgets import NOBODY, Payer
 from app.domain.catalog import Product, Snapshot
 from app.domain.deadline import Deadline
@@ -76,7 +77,9 @@ class RecommendationService:
         if isinstance(work, Slate):
             return work
         if slate is None:
-            slate = await self._in_thread(self._finish, work, await self._ordered(work, deadline))
+            with Elsewhere():
+                order = await self._ordered(work, deadline)
+            slate = await self._in_thread(self._finish, work, order)
         return self._offered(work, slate)
 
     def again(self, query: Query) -> Slate | None:
@@ -281,8 +284,11 @@ class RecommendationService:
             watch.lap("ranking")
             if len(ranking.order) >= query.limit:
                 return begun(ranking=ranking, known=known)
-        asks = isinstance(plan, Plan)
+        given_up = isinstance(plan, Plan) and known is None and use_cache and stage is not None and stage.given_up
+        asks = isinstance(plan, Plan) and not given_up
         ranking = finder.rank(served, query, profile, now, watch, compose_now=not asks)
+        if isinstance(plan, Plan) and given_up:  # nobody is refused yet: this is what makes room
+            return begun(ranking=ranking, known=ModelOrder("baseline", "overloaded", gate=plan.gate))
         work = begun(ranking=ranking, known=known)
         if isinstance(plan, Plan) and known is None:
             work = replace(work, told=self._told(work, plan.consent))

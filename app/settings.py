@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import re
 from datetime import datetime
 from functools import lru_cache
@@ -91,6 +92,15 @@ class Settings(BaseSettings):
     )
     rate_limit_shopper_per_min: int = Field(
         default=240, ge=0, description="Recommendations and chat messages a minute per shopper, visitor or session."
+    )
+    work_at_once_most: int = Field(
+        default=8, ge=0, description="Requests in work at a time, per worker, at most; 0 = no limit, nobody is refused."
+    )
+    work_wait_ms: int = Field(
+        default=100, ge=0, le=5000, description="How long a request may wait for that before it is refused with 503."
+    )
+    drain_s: float = Field(
+        default=0.0, ge=0, le=120, description="After SIGTERM /readyz says 503 for so long before the port is closed."
     )
     token_secret: SecretStr = Field(default=SecretStr(""), description="Signs shopper tokens; 32 characters or more.")
 
@@ -254,6 +264,14 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """The database URL with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir / 'shop.db'}"
+
+    @property
+    def grace_s(self) -> int:
+        """How long answers under way get when the service ends: as long as the assistant may take for one, 10 at least.
+
+        Whole seconds.
+        """
+        return max(10, math.ceil(self.chat_deadline_ms / 1000.0) + 1)
 
     @property
     def has_keys(self) -> bool:

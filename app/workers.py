@@ -29,7 +29,7 @@ from app.adapters.parent_watch import end_with_parent
 from app.adapters.prometheus import forget_worker, make_folder
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, ShelfwiseError, WorkersFailed
 from app.settings import Settings
-from app.telemetry import LINES_WAIT_S, configure_logging
+from app.telemetry import configure_logging
 
 if TYPE_CHECKING:
     import uvicorn
@@ -43,8 +43,8 @@ START_S = 180.0
 HUNG_S = 30.0
 """A worker whose event loop has not turned for so long is replaced."""
 
-GRACE_S = 22.0
-"""10 s for running requests, 8 s for running model calls, and what is queued."""
+AFTER_GRACE_S = 12.0
+"""8 s for running model calls, and what is queued."""
 
 STEADY_S = 10.0
 FIRST_PAUSE_S = 0.5
@@ -69,7 +69,7 @@ class _Worker:
 
 
 def serve(settings: Settings, *, host: str, port: int, workers: int) -> None:
-    """Serves with several workers until SIGTERM or SIGINT; requests that are running get 10 seconds to end.
+    """Serves with several workers until SIGTERM or SIGINT; what is under way then is finished (app/server.py).
 
     Raises: ConfigurationError: the address can't be used, or a setting is wrong. WorkersFailed: none can start.
     """
@@ -220,7 +220,8 @@ class Supervisor:
         running = [w.process for w in self._workers if w.process is not None]
         for process in running:
             process.terminate()
-        asked, until = len(self._signals), self._clock() + GRACE_S
+        grace = self._settings.drain_s + self._settings.grace_s + AFTER_GRACE_S
+        asked, until = len(self._signals), self._clock() + grace
         while (alive := [p for p in running if p.is_alive()]) and self._clock() < until:
             connection.wait([p.sentinel for p in alive], 0.2)
             if len(self._signals) > max(1, asked):
@@ -265,7 +266,7 @@ def _work(settings: Settings, listener: socket.socket, news: Connection, host: s
     try:
         from app.bootstrap import open_pseudonyms
 
-        configure_logging(style=style, stand_in=open_pseudonyms(settings).of, lines_wait_s=LINES_WAIT_S)
+        configure_logging(style=style, stand_in=open_pseudonyms(settings).of)
         server = _server(settings, news, host)
     except ShelfwiseError as error:
         news.send_bytes(str(error).encode())
@@ -274,13 +275,13 @@ def _work(settings: Settings, listener: socket.socket, news: Connection, host: s
 
 
 def _server(settings: Settings, news: Connection, host: str) -> uvicorn.Server:
-    import uvicorn
-
     from app.bootstrap import build
     from app.main import create_app, server_config
+    from app.server import Server
 
     application = build(settings, workers=True)
-    config = server_config(create_app(lambda: application), settings, host=host, port=0)
+    app = create_app(lambda: application)
+    config = server_config(app, settings, host=host, port=0)
     os.set_blocking(news.fileno(), False)
 
     async def beat() -> None:
@@ -291,4 +292,4 @@ def _server(settings: Settings, news: Connection, host: str) -> uvicorn.Server:
 
     config.callback_notify = beat
     config.timeout_notify = 1
-    return uvicorn.Server(config)
+    return Server(config, app, drain_s=settings.drain_s)

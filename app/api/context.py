@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from fastapi.security import APIKeyHeader
 from starlette.types import Scope
 
+from app.admission import Door
 from app.api.errors import ApiError, Code
 from app.api.keys import KeyRing, KeyScope
 from app.api.limits import NO_PROXIES, OFF, Addresses, Limits
@@ -138,6 +139,7 @@ class ApiContext:
     addresses: Addresses = NO_PROXIES
     limits: Limits = OFF
     behind_tls: bool = False
+    door: Door = field(default_factory=lambda: Door(places_most=0, wait_s=0.0))
     allowed_origins: frozenset[str] = frozenset()  # pages of these may call from another address
 
     @classmethod

@@ -26,6 +26,8 @@ async def get_live() -> Response:
 @router.get("/readyz", operation_id="getReady", responses=probe_answers(ReadyAnswer, Code.NOT_READY))
 async def get_ready(request: Request, context: Context) -> Response:
     """200 `ok`; 200 `degraded` with the parts that are missing or broken; 503 when requests can't be answered."""
+    if context.door.draining:
+        raise ApiError(Code.NOT_READY, "The service is stopping.")
     health = await asyncio.to_thread(context.health)
     if not health.ready:
         raise ApiError(Code.NOT_READY, "Not working: " + ", ".join(health.degraded or ("start",)) + ".")

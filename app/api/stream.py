@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import anyio
 import orjson
 from fastapi import APIRouter, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
@@ -51,6 +52,9 @@ async def stream_recommendations(
         _events(request.scope, context, caller, first, streamed),
         headers={"Cache-Control": "private, no-store"},
         ping=15,
+        # Without these a stream is cut off when the service is told to end; each is over after 8 s anyway.
+        shutdown_event=anyio.Event(),
+        shutdown_grace_period=REASONS_UNTIL_MS / 1000.0 + 1.0,
     )
 
 

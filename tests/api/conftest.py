@@ -13,6 +13,7 @@ import structlog
 from fastapi import FastAPI
 
 from app.adapters.prometheus import Metrics
+from app.admission import Door
 from app.browse import Department, Listing, Order
 from app.budgets import budgets_of
 from app.domain.budgets import NOBODY, Payer
@@ -301,6 +302,7 @@ class FakeApplication:
             wall=lambda: NOW,
         )
         self.rates: RateCounter | None = None
+        self.door = Door(places_most=8, wait_s=0.1)
         self.assistant = FakeAssistant()
         self.attribution = FakeAttribution()
         rule = AttributionRule(window_s=7 * 86_400.0)
