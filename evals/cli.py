@@ -309,6 +309,59 @@ def chat(
         raise typer.Exit(1)
 
 
+@evaluations.command()
+def load(
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="steady, ramp, overload, outage, flapping, cold, mixed, shoppers or all; may be repeated.",
+            metavar="NAME",
+        ),
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=1, help="Measured; of a ramp for each step.")] = None,
+    requests: Annotated[int | None, typer.Option(min=1, help="Slates, in place of --seconds.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Slates a second; of overload how many times the peak.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the plan: who asks for what, and when.")] = 20260101,
+    folder: Annotated[
+        Path, typer.Option("--out", help="Where the reports go; other scenarios' results there are kept.")
+    ] = Path("var/eval/load"),
+    data: Annotated[Path, typer.Option(help="A trained shop, of which copies are served.")] = Path("var/demo"),
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Of the service that is started.")] = 1,
+    url: Annotated[
+        str | None, typer.Option(help="Ask this service instead, http://HOST:PORT, as strangers.", metavar="URL")
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="With --url: also send events, which stay in that shop.")
+    ] = False,
+    key_file: Annotated[
+        Path | None, typer.Option(help="With --url: a file with the API key to send.", metavar="FILE")
+    ] = None,
+) -> None:
+    """Put a service under load, scenario by scenario. Exit code 1: something that must hold does not."""
+    from evals.load.command import Asked, run_load
+
+    asked = Asked(
+        scenarios=tuple(scenario or ("all",)),
+        seconds=seconds,
+        requests=requests,
+        rate=rate,
+        seed=seed,
+        folder=folder,
+        data=data,
+        workers=workers,
+        url=url,
+        write=write,
+        key_file=key_file,
+    )
+    missed = run_load(asked, _say)
+    for sentence in missed:
+        err.print(sentence, style="red", highlight=False, markup=False)
+    if missed:
+        raise typer.Exit(1)
+
+
 def _day(text: str | None, option: str) -> float | None:
     """Midnight UTC of a day, epoch seconds."""
     if text is None:

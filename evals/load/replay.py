@@ -160,7 +160,7 @@ class Day:
         found: list[Moment] = []
         asked, number = 0, 0
         while asked < requests:
-            for moment in self._session(number, start + self._draw.random() * whole_s):
+            for moment in self.session(number, start + self._draw.random() * whole_s):
                 if moment.query is not None:
                     if moment.query.placement not in self._placements or asked == requests:
                         continue
@@ -169,7 +169,7 @@ class Day:
             number += 1
         return sorted(found, key=lambda moment: moment.at)
 
-    def _session(self, number: int, start: float) -> Iterator[Moment]:
+    def session(self, number: int, start: float) -> Iterator[Moment]:
         """The page asks first, then its event is written: as a browser does both while the page loads."""
         user = None
         if self._draw.random() >= self._anonymous:

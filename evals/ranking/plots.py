@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from evals.drawing import AMBER, GREEN, GREY, RED, STYLE, svg
 from evals.ranking.results import ColdResult, Evaluation, ModelResult, TradeoffPoint
 from evals.statistics import HISTORY, Estimate
 
-SERVICE_COLOUR, BEST_COLOUR, OTHER_COLOUR, POPULAR_COLOUR = "#0b6e4f", "#c8553d", "#8d99ae", "#d4a017"
-_STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be searched, and read aloud
-    "svg.hashsalt": "shelfwise",  # the same figures give the same file
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-}
+SERVICE_COLOUR, BEST_COLOUR, OTHER_COLOUR, POPULAR_COLOUR = GREEN, RED, GREY, AMBER
 
 
 def accuracy_plot(result: Evaluation) -> str:
     """NDCG@10 of every recommender with its interval, best on top."""
     models = list(reversed(result.models))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.34 * len(models) + 1.0), layout="constrained")
         axes = figure.add_subplot()
         for y, model in enumerate(models):
@@ -37,13 +26,13 @@ def accuracy_plot(result: Evaluation) -> str:
         axes.set_yticks(range(len(models)), [model.name for model in models])
         axes.set_xlabel("NDCG@10, 95% interval")
         axes.set_xlim(left=0)
-        return _svg(figure)
+        return svg(figure)
 
 
 def segment_plot(result: Evaluation) -> str:
     """NDCG@10 by length of history: the service, the best peer, popular."""
     chosen = [model for model in result.models if model.name in {"Shelfwise", result.best_peer, "popular"}]
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.2), layout="constrained")
         axes = figure.add_subplot()
         for i, model in enumerate(chosen):
@@ -56,12 +45,12 @@ def segment_plot(result: Evaluation) -> str:
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
-        return _svg(figure)
+        return svg(figure)
 
 
 def beyond_plot(result: Evaluation) -> str:
     """NDCG@10 against catalogue coverage: being right and showing more than bestsellers."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.4), layout="constrained")
         axes = figure.add_subplot()
         places = [(m.metrics["coverage"].value, m.metrics["ndcg"].value) for m in result.models]
@@ -71,7 +60,7 @@ def beyond_plot(result: Evaluation) -> str:
         axes.set_xlabel("catalogue coverage: share of products in at least one slate")
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
-        return _svg(figure)
+        return svg(figure)
 
 
 def cold_plot(results: Sequence[ColdResult]) -> str:
@@ -83,7 +72,7 @@ def cold_plot(results: Sequence[ColdResult]) -> str:
         elif result.against_best_peer is None:
             lines["best folded-in peer"].append(result)
     colours = (SERVICE_COLOUR, POPULAR_COLOUR, BEST_COLOUR)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.0), layout="constrained")
         axes = figure.add_subplot()
         for i, (name, found) in enumerate(lines.items()):
@@ -94,12 +83,12 @@ def cold_plot(results: Sequence[ColdResult]) -> str:
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
         axes.legend(frameon=False)
-        return _svg(figure)
+        return svg(figure)
 
 
 def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
     """NDCG@10 against margin per slate for each weighing."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.6), layout="constrained")
         axes = figure.add_subplot()
         places = [(p.margin_per_slate.value, p.ndcg.value) for p in points]
@@ -110,7 +99,7 @@ def tradeoff_plot(points: Sequence[TradeoffPoint]) -> str:
         axes.set_xlabel("margin per slate of ten, currency units")
         axes.set_ylabel("NDCG@10")
         axes.set_ylim(bottom=0)
-        return _svg(figure)
+        return svg(figure)
 
 
 def _named_points(
@@ -153,11 +142,3 @@ def _colour(model: ModelResult, best_peer: str) -> str:
     if model.name == best_peer:
         return BEST_COLOUR
     return POPULAR_COLOUR if model.name == "popular" else OTHER_COLOUR
-
-
-def _svg(figure: Figure) -> str:
-    """The figure as an element: what stands before it (XML declaration, document type) is for files."""
-    stream = io.StringIO()
-    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    return text[text.index("<svg") :]

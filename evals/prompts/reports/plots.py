@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from typing import Any
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from evals.drawing import COLOURS, GREEN, GREY, LINE, RED, STYLE, svg
 from evals.prompts.results import Comparison, Report, name_of
 from evals.prompts.verdicts import EVERYTHING
 
-_COLOURS = ("#0b6e4f", "#c8553d", "#4059ad", "#d4a017", "#8d99ae")
-_BETTER, _WORSE, _NEITHER = "#0b6e4f", "#c8553d", "#8d99ae"
-_STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be searched, and read aloud
-    "svg.hashsalt": "shelfwise",  # the same figures give the same file
-    "font.family": "sans-serif",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "savefig.transparent": True,
-    "text.parse_math": False,  # a name may hold a dollar
-}
+_BETTER, _WORSE, _NEITHER = GREEN, RED, GREY
 
 
 def difference_plot(report: Report, comparison: Comparison) -> str:
@@ -42,7 +27,7 @@ def difference_plot(report: Report, comparison: Comparison) -> str:
     ]
     if not rows:
         return ""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 0.3 * len(rows) + 1.0), layout="constrained")
         axes = figure.add_subplot()
         for y, v in enumerate(reversed(rows)):
@@ -50,19 +35,19 @@ def difference_plot(report: Report, comparison: Comparison) -> str:
             colour = {"better": _BETTER, "worse": _WORSE}.get(v.outlook, _NEITHER)
             axes.plot([e.low, e.high], [y, y], color=colour, linewidth=2, solid_capstyle="round")
             axes.plot([e.value], [y], "o", color=colour, markersize=5)
-        axes.axvline(0.0, color="#555555", linewidth=1)
+        axes.axvline(0.0, color=LINE, linewidth=1)
         axes.set_yticks(range(len(rows)), [v.check for v in reversed(rows)])
         axes.set_xlabel("new less old, 95% interval; coloured where the corrected test finds a difference")
-        return _svg(figure)
+        return svg(figure)
 
 
 def time_plot(report: Report, deadline_s: float | None) -> str:
     """Share of scenarios whose order was complete by a time; "" where no stream was watched."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.5, 3.0), layout="constrained")
         axes = figure.add_subplot()
         drawn = False
-        for colour, run in zip(_COLOURS, report.runs, strict=False):
+        for colour, run in zip(COLOURS, report.runs, strict=False):
             times = np.sort([o.seconds_to_order for o in run.plain if o.seconds_to_order is not None])
             if len(times):
                 drawn = True
@@ -71,17 +56,10 @@ def time_plot(report: Report, deadline_s: float | None) -> str:
         if not drawn:
             return ""
         if deadline_s is not None:
-            axes.axvline(deadline_s, color="#555555", linestyle="--", linewidth=1, label=f"deadline, {deadline_s:g} s")
+            axes.axvline(deadline_s, color=LINE, linestyle="--", linewidth=1, label=f"deadline, {deadline_s:g} s")
         axes.set_xlabel("seconds until the order was complete")
         axes.set_ylabel("share of scenarios")
         axes.set_ylim(0, 1.02)
         axes.set_xlim(left=0)
         axes.legend(frameon=False, loc="lower right")
-        return _svg(figure)
-
-
-def _svg(figure: Figure) -> str:
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+        return svg(figure)
