@@ -27,7 +27,8 @@ def _body_schema() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["events"],
-        "properties": {"events": {"type": "array", "maxItems": MOST_EVENTS, "items": event}},
+        # What is no such event is refused alone, with its index, and costs the others nothing.
+        "properties": {"events": {"type": "array", "maxItems": MOST_EVENTS, "items": {"anyOf": [event, {}]}}},
         "description": "Bodies of GA4 and Segment are taken as they come, too.",
     }
 

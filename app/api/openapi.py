@@ -10,8 +10,16 @@ from pydantic import BaseModel
 
 from app.api.answer_schemas import ProblemAnswer, SlateAnswer
 from app.api.errors import PROBLEM_JSON, Code, status_of
+from app.api.links import add_links
 
 _REFERENCE = {"$ref": "#/components/schemas/ProblemAnswer"}
+
+_SERVER_SENT = {
+    "description": "One event of the stream; `data` is JSON.",
+    "type": "object",
+    "required": ["data"],
+    "properties": {"event": {"type": "string"}, "data": {"type": "string"}},
+}
 
 
 _EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
@@ -36,7 +44,7 @@ def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
     described = _described(SlateAnswer, (*codes, *_UNDER_API))
     described[200] = {
         "description": "Events: `baseline` and `slate` hold an answer, `reason` one item's sentence, `done` nothing.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {"text/event-stream": {"schema": _SERVER_SENT}},
     }
     return described
 
@@ -90,6 +98,7 @@ def describe_problems(app: FastAPI) -> None:
                         operation["security"] = [{"apiKey": []}, {"metricsToken": []}]
                     elif "security" in operation:  # the framework says "key or token"; a token comes with a key
                         operation["security"] = [{"apiKey": []}, {"apiKey": [], "shopperToken": []}]
+            add_links(document)
             app.openapi_schema = document
         return app.openapi_schema
 

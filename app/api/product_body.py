@@ -15,9 +15,10 @@ from pydantic.alias_generators import to_camel
 from app.api.answer_schemas import ProductAnswer
 from app.api.answers import product_answer
 from app.api.errors import ApiError, Code, FieldError
-from app.domain.catalog import Product
+from app.api.patterns import AMOUNT, STORED_ID, VISIBLE
+from app.domain.catalog import SEASONS, Product
 from app.domain.money import exponent
-from app.ingest.fields import RowContext, context_of
+from app.ingest.fields import MAX_ID, RowContext, context_of
 from app.ingest.products import ProductRow
 
 _FIELDS = frozenset(to_camel(name) for name in ProductAnswer.model_fields)
@@ -138,11 +139,22 @@ def merge_patch(target: object, patch: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def body_schema() -> dict[str, Any]:
-    """JSON Schema of the body, references resolved, for the OpenAPI document."""
+    """JSON Schema of the body, references resolved, for the OpenAPI document.
+
+    Texts are cleaned and then measured, so their schema asks for a character that stays, where one is needed.
+    """
     schema = ProductBody.model_json_schema()
     rating = schema.pop("$defs")["Rating"]
     properties: dict[str, Any] = {k: v for k, v in schema["properties"].items() if k in _FIELDS}
+    properties["productId"] |= {"minLength": 1, "maxLength": MAX_ID, "pattern": STORED_ID}
+    properties["name"] |= {"pattern": VISIBLE}
     properties["rating"] = {"anyOf": [rating, {"type": "null"}]}
+    for amount in ("price", "listPrice", "cost"):
+        properties[amount]["anyOf"][:2] = [
+            {"type": "string", "pattern": AMOUNT},
+            {"type": "number", "minimum": 0, "maximum": 1e10},
+        ]
+    properties["seasons"]["items"] = {"enum": [*SEASONS, "fall"]}
     required = [name for name in schema["required"] if name != "productId"]
     return {**schema, "properties": properties, "required": required}
 

@@ -16,6 +16,7 @@ from app.api.context import ApiContext, Context, CurrentCaller
 from app.api.encoded_ids import ProductRoute
 from app.api.errors import Code
 from app.api.openapi import answers, body_codes
+from app.api.patterns import ENTITY_TAGS, STORED_ID, says
 from app.api.preconditions import Preconditions, entity_tag
 from app.api.product_batch import MAX_ITEMS, BatchAnswer, carry_out
 from app.api.product_body import Refused, body_schema, merged, product_of
@@ -27,10 +28,18 @@ from app.ingest.catalogue import Changes
 router = APIRouter(prefix="/api/products", tags=["products"], route_class=ProductRoute)
 
 ProductId = Annotated[Identifier, Path(alias="productId")]
+NewProductId = Annotated[Identifier, says(STORED_ID), Path(alias="productId")]
 JsonObject = Annotated[dict[str, Any], Body()]
 
+_TAGS = {"type": "string", "pattern": ENTITY_TAGS, "examples": ["*", '"0123abcd"']}
 _CONDITIONS = [
-    {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": meaning}
+    {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": ENTITY_TAGS},
+        "description": meaning,
+    }
     for name, meaning in (
         ("If-Match", "An ETag as GET gave it: refused with 412 when the product has changed since."),
         ("If-None-Match", "`*`: refused with 412 when the product exists; with GET an ETag: 304 while it holds."),
@@ -57,9 +66,16 @@ def _takes(schema: Mapping[str, Any], *media_types: str) -> dict[str, Any]:
                     "schema": {
                         "type": "object",
                         "required": ["products"],
+                        "additionalProperties": False,
                         "properties": {
                             "mode": {"enum": ["replace", "merge"], "default": "replace"},
-                            "products": {"type": "array", "maxItems": MAX_ITEMS, "items": body_schema()},
+                            "products": {
+                                "type": "array",
+                                "minItems": 1,
+                                "maxItems": MAX_ITEMS,
+                                # What can't be stored is listed in the answer, and the rest is stored.
+                                "items": {"anyOf": [body_schema(), {}]},
+                            },
                         },
                     }
                 }
@@ -81,7 +97,7 @@ async def post_batch(context: Context, caller: CurrentCaller, body: JsonObject) 
 @router.get(
     "/{productId:path}",
     operation_id="getProduct",
-    responses=answers(ProductAnswer, Code.UNKNOWN_PRODUCT),
+    responses=answers(ProductAnswer, Code.UNKNOWN_PRODUCT) | {304: {"description": "As you know it."}},
     openapi_extra={"parameters": [_CONDITIONS[1]]},
 )
 async def get_product(context: Context, caller: CurrentCaller, request: Request, product_id: ProductId) -> Response:
@@ -106,7 +122,7 @@ async def get_product(context: Context, caller: CurrentCaller, request: Request,
     openapi_extra=_takes(body_schema(), "application/json"),
 )
 async def put_product(
-    context: Context, caller: CurrentCaller, request: Request, product_id: ProductId, body: JsonObject
+    context: Context, caller: CurrentCaller, request: Request, product_id: NewProductId, body: JsonObject
 ) -> Response:
     """Stores a product whole: what the body leaves out is unknown from now on. 201 for a new one.
 

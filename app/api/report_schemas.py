@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from app.api.patterns import DAY_OR_TIME, says
 from app.domain.figures import Grouping
 
-Day = Annotated[str, StringConstraints(min_length=10, max_length=40, strict=True)]
+Day = Annotated[str, StringConstraints(min_length=10, max_length=40, strict=True), says(DAY_OR_TIME)]
 
 
 class _Model(BaseModel):

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from app.api.patterns import AMOUNT, NAMED_VALUE, NOT_BLANK, ONE_LINE, says
 from app.domain.errors import BadInput
 from app.domain.interactions import Personalization
 from app.domain.money import format_minor, parse_minor
@@ -68,27 +69,37 @@ def _amount(value: object) -> Decimal:
 
 
 Identifier = Annotated[
-    str, StringConstraints(min_length=1, max_length=MAX_ID_CHARS, strict=True), AfterValidator(_no_control_characters)
+    str,
+    StringConstraints(min_length=1, max_length=MAX_ID_CHARS, strict=True),
+    AfterValidator(_no_control_characters),
+    says(ONE_LINE),
 ]
 Label = Annotated[
-    str, StringConstraints(min_length=1, max_length=100, strict=True), AfterValidator(_no_control_characters)
+    str,
+    StringConstraints(min_length=1, max_length=100, strict=True),
+    AfterValidator(_no_control_characters),
+    says(ONE_LINE),
 ]
 SearchText = Annotated[
     str,
     BeforeValidator(_one_line),
     StringConstraints(min_length=1, max_length=MAX_QUERY_CHARS, strict=True),
     AfterValidator(_no_control_characters),
+    says(NOT_BLANK),
 ]
 Amount = Annotated[
     Decimal,
     PlainValidator(_amount),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]{1,6})?$"}]}
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1e10}, {"type": "string", "pattern": AMOUNT}]}
     ),
 ]
 Labels = Annotated[list[Label], Field(max_length=50)]
 CategoryPath = Annotated[
-    str, StringConstraints(min_length=1, max_length=200, strict=True), AfterValidator(_no_control_characters)
+    str,
+    StringConstraints(min_length=1, max_length=200, strict=True),
+    AfterValidator(_no_control_characters),
+    says(ONE_LINE),
 ]
 
 
@@ -112,6 +123,7 @@ AttributeFilter = Annotated[
     StringConstraints(min_length=3, max_length=200, strict=True),
     AfterValidator(_no_control_characters),
     AfterValidator(_named_value),
+    says(NAMED_VALUE),
 ]
 
 
