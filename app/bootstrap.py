@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -134,6 +135,9 @@ class Application:
         if self.model is not None:
             for client in filter(None, (self.model.client, self.model.cheap)):
                 await client.warm({"rerank": self.model.prompt.schema or {}})
+        # What was loaded stays as long as the process. Walked by a full collection, its 600,000 objects (most of them
+        # the model library's) stopped every request for 0.4 to 1.2 s; without them one takes about 20 ms.
+        gc.freeze()
 
     def open(self) -> None:
         """Loads catalogue, model and indexes, without following changes."""
@@ -146,6 +150,7 @@ class Application:
         if self.model is not None:
             await self.model.stage.close()  # and the calls of the assistant, which are the same client's
         await asyncio.to_thread(self.shut)
+        gc.unfreeze()
 
     def shut(self) -> None:
         """The same, without an event loop."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from pydantic import ValidationError
@@ -25,7 +25,7 @@ from app.langfuse_commands import langfuse
 from app.report_commands import costs, report
 from app.search_command import search
 from app.settings import Settings
-from app.telemetry import configure_logging
+from app.telemetry import LINES_WAIT_S, configure_logging
 
 app = typer.Typer(
     name="shelfwise",
@@ -73,7 +73,8 @@ def serve(
     from app.bootstrap import open_pseudonyms
 
     settings = read_settings()
-    configure_logging(style="console" if sys.stderr.isatty() else "json", stand_in=open_pseudonyms(settings).of)
+    style: Literal["json", "console"] = "console" if sys.stderr.isatty() else "json"
+    configure_logging(style=style, stand_in=open_pseudonyms(settings).of, lines_wait_s=LINES_WAIT_S)
     err.print(f"Shelfwise on http://{host}:{port}", highlight=False)
     if workers == 1:
         from app.main import serve as run

@@ -57,7 +57,7 @@ from app.privacy import PersonalData
 from app.report import ReportDesk
 from app.server import Server
 from app.settings import Settings
-from app.telemetry import configure_logging
+from app.telemetry import LINES_WAIT_S, configure_logging, settle_logs
 
 
 class Application(Protocol):
@@ -174,6 +174,7 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
             yield
         finally:
             await application.close()
+            settle_logs()  # the server may end the process without another word
 
     app = FastAPI(
         title="Shelfwise",
@@ -183,6 +184,8 @@ def create_app(application_factory: Callable[[], Application]) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        # The framework's own tracing would name paths, which hold shoppers' ids, and asks at every request who listens.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
             Middleware(RequestContext),
             Middleware(TimeLimit),
@@ -271,7 +274,7 @@ def app_factory() -> FastAPI:
             for e in error.errors(include_input=False, include_url=False, include_context=False)
         )
         raise ConfigurationError(f"A setting is wrong. {wrong}") from None
-    configure_logging(stand_in=open_pseudonyms(settings).of)
+    configure_logging(stand_in=open_pseudonyms(settings).of, lines_wait_s=LINES_WAIT_S)
     return create_app(lambda: build(settings))
 
 

@@ -99,10 +99,11 @@ class Sampler:
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the thread."""
+        """Ends the thread, and adds what was counted since it looked last."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
+        self._metrics.fold()
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """A scrape, of now: see Metrics.exposition."""
@@ -117,6 +118,7 @@ class Sampler:
                 self._store_at = now
                 self._look_into_store()
             self._look_around()
+            self._metrics.fold()
 
     def _run(self) -> None:
         while not self._stop.wait(MEMORY_EVERY_S):

@@ -21,9 +21,12 @@ import orjson
 import structlog
 from starlette.types import Scope
 
+from app.ids import new_id
+from app.log_lines import LogLines, access_line
 from app.log_privacy import WITHHELD, StandIn, Withholding, frames_only
 
 __all__ = [
+    "LINES_WAIT_S",
     "WITHHELD",
     "ContextPool",
     "StandIn",
@@ -34,6 +37,7 @@ __all__ = [
     "note_slate",
     "note_stages",
     "server_timing",
+    "settle_logs",
     "trace_id_of",
 ]
 
@@ -42,6 +46,14 @@ _OWN_LOGGER = "shelfwise"
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds: their good answers are no news."""
+
+LINES_WAIT_S = 0.1
+"""How long lines of the access log wait for others where many requests are answered: one call of the operating system
+writes them all. Any other line, and the end of the service, writes what waits first."""
+
+_NO_IDS: Mapping[str, str] = {}
+_ids: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("shelfwise_request_ids", default=_NO_IDS)
+"""request_id and trace_id of the request under way."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -59,14 +71,17 @@ def configure_logging(
     level: str = "INFO",
     style: Literal["json", "console"] = "json",
     stand_in: StandIn | None = None,
+    lines_wait_s: float | None = None,
 ) -> None:
     """Sends structlog and the standard library's logs to standard error in one form. Calling it again replaces it.
 
     Args: level: a level name of the standard library; style: one JSON object a line, or text for a person;
-          stand_in: id and kind → the pseudonym that stands in a line for a shopper; None withholds ids altogether.
+          stand_in: id and kind → the pseudonym that stands in a line for a shopper; None withholds ids altogether;
+          lines_wait_s: how long lines of the access log may wait for others, until `settle_logs`; None: not at all.
     """
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _with_ids,
         Withholding(stand_in),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -85,7 +100,8 @@ def configure_logging(
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    json_lines = style == "json"
+    handler = LogLines(sys.stderr, wait_s=lines_wait_s) if json_lines else logging.StreamHandler(sys.stderr)
     handler.set_name(_OWN_LOGGER)
     # Here too, not only on the root logger: a library that sets its own logger's level (bm25s: DEBUG) goes past that.
     handler.setLevel(level)
@@ -98,6 +114,7 @@ def configure_logging(
     root = logging.getLogger()
     for old in [h for h in root.handlers if h.get_name() == _OWN_LOGGER]:
         root.removeHandler(old)
+        old.flush()
     root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request, each search of the index among them
@@ -119,7 +136,12 @@ def server_timing(durations_ms: Mapping[str, float]) -> str:
 
     Names that are no header token are left out.
     """
-    return ", ".join(f"{name};dur={ms:.1f}" for name, ms in durations_ms.items() if _TIMING_NAME.fullmatch(name))
+    return ", ".join([f"{name};dur={ms:.1f}" for name, ms in durations_ms.items() if _is_timing_name(name)])
+
+
+@functools.lru_cache(maxsize=256)
+def _is_timing_name(name: str) -> bool:
+    return _TIMING_NAME.fullmatch(name) is not None
 
 
 def trace_id_of(request_id: str) -> str:
@@ -133,14 +155,39 @@ def trace_id_of(request_id: str) -> str:
     return hashlib.blake2b(request_id.encode(), digest_size=16).hexdigest()
 
 
-def begin_request(scope: Scope, request_id: str) -> None:
-    """Notes id and start of a request in its scope, and puts its ids on every log line until the next request."""
+def settle_logs() -> None:
+    """Writes the lines that wait, and each later one at once. The service calls it when it ends."""
+    lines = _lines()
+    if lines is not None:
+        lines.settle()
+
+
+def _lines() -> LogLines | None:
+    """Where lines of the access log go directly; None where they go the way of all others, or nowhere."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LogLines) and handler.level <= logging.INFO:
+            return handler
+    return None
+
+
+def _with_ids(logger: object, method: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A structlog processor: the ids of the request under way, where the line does not name others."""
+    for name, value in _ids.get().items():
+        line.setdefault(name, value)
+    return line
+
+
+def begin_request(scope: Scope, sent_id: str | None) -> None:
+    """Notes id and start of a request in its scope, and puts its ids on every log line until the next request.
+
+    Args: sent_id: the client's own id for it; None: it is given one.
+    """
+    request_id = new_id() if sent_id is None else sent_id
     state = scope.setdefault("state", {})
     state["request_id"] = request_id
     state["started_s"] = time.perf_counter()
     state["stages_ms"] = {}
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id_of(request_id))
+    _ids.set({"request_id": request_id, "trace_id": request_id if sent_id is None else trace_id_of(sent_id)})
 
 
 def end_request(scope: Scope, status: int) -> tuple[str, float]:
@@ -155,14 +202,15 @@ def end_request(scope: Scope, status: int) -> tuple[str, float]:
     template = getattr(scope.get("route"), "path", None)
     endpoint = template.replace(":path}", "}") if isinstance(template, str) else "other"
     if endpoint not in _PROBES or status >= 400:
-        structlog.get_logger(__name__).info(
-            "request",
-            method=scope["method"] if scope["method"].isalpha() else "other",
-            endpoint=endpoint,
-            status=status,
-            ms=round(seconds * 1000.0, 1),
-            **state.get("slate", {}),
-        )
+        method = scope["method"] if scope["method"].isalpha() else "other"
+        ms, slate = round(seconds * 1000.0, 1), state.get("slate", {})
+        lines = _lines()
+        if lines is None or not logging.getLogger(__name__).isEnabledFor(logging.INFO):
+            structlog.get_logger(__name__).info(
+                "request", method=method, endpoint=endpoint, status=status, ms=ms, **slate
+            )
+        else:
+            lines.say(access_line(method=method, endpoint=endpoint, status=status, ms=ms, slate=slate, ids=_ids.get()))
     return endpoint, seconds
 
 
@@ -171,7 +219,7 @@ def note_slate(scope: Scope, *, strategy: str, fallback_reason: str | None, reco
 
     From here on the lines name the slate's own trace: that of its recommendation, whichever request asked for it.
     """
-    structlog.contextvars.bind_contextvars(trace_id=trace_id_of(recommendation_id))
+    _ids.set({**_ids.get(), "trace_id": trace_id_of(recommendation_id)})
     scope["state"]["slate"] = {
         "strategy": strategy,
         "fallback_reason": fallback_reason,

@@ -29,7 +29,7 @@ from app.adapters.parent_watch import end_with_parent
 from app.adapters.prometheus import forget_worker, make_folder
 from app.domain.errors import ConfigurationError, EmbedderUnavailable, ShelfwiseError, WorkersFailed
 from app.settings import Settings
-from app.telemetry import configure_logging
+from app.telemetry import LINES_WAIT_S, configure_logging
 
 if TYPE_CHECKING:
     import uvicorn
@@ -266,7 +266,7 @@ def _work(settings: Settings, listener: socket.socket, news: Connection, host: s
     try:
         from app.bootstrap import open_pseudonyms
 
-        configure_logging(style=style, stand_in=open_pseudonyms(settings).of)
+        configure_logging(style=style, stand_in=open_pseudonyms(settings).of, lines_wait_s=LINES_WAIT_S)
         server = _server(settings, news, host)
     except ShelfwiseError as error:
         news.send_bytes(str(error).encode())

@@ -33,6 +33,10 @@ CONNECT_SHARE = 0.8
 _CLEAN_UP_S = 1.0
 """How long an attempt that was cancelled may take to give its connection back before it is left alone."""
 
+_LINGER_S = 0.1
+"""How long a connection may stay open after the last event of its reply. A provider that does not end its bodies would
+hold every connection of the pool, and the next calls would wait for one until they give up (FAULTS.md, row 6)."""
+
 _REHEARSAL = ModelCall(
     call_id="rehearsal",
     request_id="",
@@ -273,7 +277,7 @@ class LiteLlmClient:
         """Interrupts litellm, whose sums change nothing any more, once the body is read and the connection is free."""
 
         async def interrupt() -> None:
-            await asyncio.wait({task, drained}, timeout=_CLEAN_UP_S, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, drained}, timeout=_LINGER_S, return_when=asyncio.FIRST_COMPLETED)
             drained.cancel()
             task.cancel()
             await asyncio.wait({task}, timeout=_CLEAN_UP_S)

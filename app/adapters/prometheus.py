@@ -10,10 +10,11 @@ any of them answers for all (prometheus_client's multiprocess mode); the folder 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Final, Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -47,6 +48,7 @@ from app.adapters.metric_labels import (
     method_of,
     status_class,
 )
+from app.adapters.tallies import Spread, Tally
 from app.domain.interactions import Interaction
 from app.domain.model_calls import LedgerRow
 from app.observer import ChatTold, RequestTold
@@ -57,15 +59,25 @@ _QUICK = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55,
 _CALL = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 _LAG = (0.01, 0.1, 1.0, 10.0, 60.0, 300.0, 3600.0, 86_400.0, 604_800.0)
 
-_Metric = TypeVar("_Metric", Counter, Histogram)
-
 GaugeMode = Literal["livesum", "livemax", "livemostrecent"]
+
+
+class SpreadHistogram(Histogram):
+    """A histogram that takes many observations at once."""
+
+    def take(self, spread: Spread) -> None:
+        """Adds what was observed elsewhere, in buckets of the same bounds."""
+        self._sum.inc(spread.total)
+        for bucket, n in zip(self._buckets, spread.counts, strict=True):
+            if n:
+                bucket.inc(n)
 
 
 class Metrics:
     """An `app.observer.Observer` that counts, and what a scrape is answered with. Any thread may call it.
 
-    Nothing here waits: an observation is a sum in memory, or in a mapped file.
+    Nothing here waits: an observation is a sum in memory, or in a mapped file. What requests count is summed here and
+    added to the metrics by `fold`: before each scrape, and every two seconds so that other workers see it (Sampler).
     """
 
     def __init__(
@@ -83,7 +95,8 @@ class Metrics:
         """
         self._models, self._rules, self._now, self._folder = frozenset(models), frozenset(rules), now, folder
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more each that no question needs
-        self._children: dict[tuple[object, ...], Any] = {}  # by metric and labels, of which there are few
+        self._lock = threading.Lock()
+        self._tally = Tally(_QUICK)  # of requests, since `fold`
         self._registry = CollectorRegistry()
         self._define_requests()
         self._define_model()
@@ -93,11 +106,13 @@ class Metrics:
 
     @property
     def registry(self) -> CollectorRegistry:
-        """What this process has defined; with several workers a scrape reads the folder in its place."""
+        """What this process has counted until now; with several workers a scrape reads the folder in its place."""
+        self.fold()
         return self._registry
 
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """The body of a scrape and its content type: OpenMetrics where `accept` asks for it, else the text format."""
+        self.fold()
         encode, content_type = choose_encoder(accept)
         registry = self._registry
         if self._folder is not None:
@@ -201,35 +216,62 @@ class Metrics:
 
         Args: endpoint: the template of its route, never its path; "other" where it has none.
         """
-        self._child(self._http, endpoint, method_of(method), status_class(status)).inc()
-        self._child(self._http_seconds, endpoint).observe(seconds)
+        counted = (endpoint, method_of(method), status_class(status))
+        with self._lock:
+            self._tally.http[counted] += 1
+            self._tally.http_seconds[endpoint].add(seconds)
 
     def request_ended(self, told: RequestTold) -> None:
         """See Observer."""
         slate = told.slate
-        shown_as = known(slate.query.shelf or "recommendations", LISTS)
-        strategy = known(slate.strategy, STRATEGIES)
-        reason = "none" if slate.fallback_reason is None else known(slate.fallback_reason, REASONS)
-        self._child(self._slates, shown_as, known(slate.query.placement, PLACEMENTS), strategy, reason).inc()
-        for stage, ms in slate.latency_ms.items():
-            self._child(self._stages, shown_as, known(stage, STAGES)).observe(ms / 1000.0)
-        for rule, n in slate.excluded.items():
-            self._child(self._excluded, known(rule, self._rules)).inc(n)
-        if shown_as != "recommendations":
-            return
-        if strategy in ("cache", "stale"):
-            self._child(self._lookups, "hit" if strategy == "cache" else "stale").inc()
-        elif reason not in BY_DESIGN:
-            self._lookups.labels("miss").inc()
-            if reason in WAITED:
-                self._wait.labels(strategy).observe(slate.latency_ms.get("rerank", 0.0) / 1000.0)
-        if slate.sentences:
-            shown = sum(item.reason_source == "llm" for item in slate.items)
-            self._sentences.labels("rerank", "shown").inc(shown)
-            self._sentences.labels("rerank", "replaced").inc(max(0, slate.sentences - shown))
-            for item in slate.items:
-                for kind in item.refused:
-                    self._proofs.labels("rerank", known(kind, PROOF_FAILURES)).inc()
+        shown_as = slate.query.shelf or "recommendations"
+        strategy, reason = slate.strategy, slate.fallback_reason or "none"
+        with self._lock:
+            tally = self._tally
+            tally.slates[shown_as, slate.query.placement, strategy, reason] += 1
+            for stage, ms in slate.latency_ms.items():
+                tally.stages[shown_as, stage].add(ms / 1000.0)
+            for rule, n in slate.excluded.items():
+                tally.excluded[rule] += n
+            if shown_as != "recommendations":
+                return
+            if strategy in ("cache", "stale"):
+                tally.lookups["hit" if strategy == "cache" else "stale"] += 1
+            elif reason not in BY_DESIGN:
+                tally.lookups["miss"] += 1
+                if reason in WAITED:
+                    tally.wait[strategy].add(slate.latency_ms.get("rerank", 0.0) / 1000.0)
+            if slate.sentences:
+                shown = [item.reason_source for item in slate.items].count("llm")
+                tally.sentences["shown"] += shown
+                tally.sentences["replaced"] += max(0, slate.sentences - shown)
+                for item in slate.items:
+                    for kind in item.refused:
+                        tally.proofs[kind] += 1
+
+    def fold(self) -> None:
+        """Adds what requests counted since the last time to the metrics; a scrape sees nothing else of it."""
+        with self._lock:
+            tally, self._tally = self._tally, Tally(_QUICK)
+        for (endpoint, method, status), n in tally.http.items():
+            self._http.labels(endpoint, method, status).inc(n)
+        for endpoint, spread in tally.http_seconds.items():
+            self._http_seconds.labels(endpoint).take(spread)
+        for (shown_as, placement, strategy, reason), n in tally.slates.items():
+            labels = known(shown_as, LISTS), known(placement, PLACEMENTS), known(strategy, STRATEGIES)
+            self._slates.labels(*labels, reason if reason == "none" else known(reason, REASONS)).inc(n)
+        for (shown_as, stage), spread in tally.stages.items():
+            self._stages.labels(known(shown_as, LISTS), known(stage, STAGES)).take(spread)
+        for rule, n in tally.excluded.items():
+            self._excluded.labels(known(rule, self._rules)).inc(n)
+        for result, n in tally.lookups.items():
+            self._lookups.labels(result).inc(n)
+        for strategy, spread in tally.wait.items():
+            self._wait.labels(known(strategy, STRATEGIES)).take(spread)
+        for outcome, n in tally.sentences.items():
+            self._sentences.labels("rerank", outcome).inc(n)
+        for kind, n in tally.proofs.items():
+            self._proofs.labels("rerank", known(kind, PROOF_FAILURES)).inc(n)
 
     def call_ended(self, row: LedgerRow) -> None:
         """See Observer."""
@@ -279,19 +321,11 @@ class Metrics:
             if what == "rejected":
                 self.rejected.labels(known(code, EVENT_CODES)).inc(n)
 
-    def _child(self, metric: _Metric, *labels: str) -> _Metric:
-        """The metric with these labels: the library checks and looks them up anew, 3 µs each, ten times a request."""
-        key = (id(metric), *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return cast(_Metric, child)
-
     def _counter(self, name: str, says: str, *labels: str) -> Counter:
         return Counter(f"shelfwise_{name}", says, labels, registry=self._registry)
 
-    def _histogram(self, name: str, says: str, buckets: Sequence[float], *labels: str) -> Histogram:
-        return Histogram(f"shelfwise_{name}", says, labels, registry=self._registry, buckets=buckets)
+    def _histogram(self, name: str, says: str, buckets: Sequence[float], *labels: str) -> SpreadHistogram:
+        return SpreadHistogram(f"shelfwise_{name}", says, labels, registry=self._registry, buckets=buckets)
 
     def _gauge(self, name: str, says: str, mode: GaugeMode, *labels: str) -> Gauge:
         return Gauge(f"shelfwise_{name}", says, labels, registry=self._registry, multiprocess_mode=mode)

@@ -30,13 +30,14 @@ class CrossOrigin:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = dict(reversed(scope["headers"]))
-        origin = headers.get(b"origin")
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         if origin is None or origin.decode("latin-1") not in ApiContext.of(scope).allowed_origins:
             await self._app(scope, receive, send)
             return
         allowed = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if scope["method"] == "OPTIONS" and any(
+            name == b"access-control-request-method" for name, _ in scope["headers"]
+        ):
             await send({"type": "http.response.start", "status": 204, "headers": [*allowed, *_PREFLIGHT]})
             await send({"type": "http.response.body", "body": b""})
             return

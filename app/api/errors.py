@@ -208,7 +208,7 @@ def install(app: FastAPI) -> None:
         detail = "Something went wrong here; the log of the service says what, under this request id."
         response = _respond(request.scope, Code.INTERNAL_ERROR, _Facts(detail))
         response.raw_headers.extend(context_headers(request.scope))
-        response.raw_headers.extend(security_headers(request.scope, response.raw_headers))
+        response.raw_headers.extend(security_headers(request.scope, [name for name, _ in response.raw_headers]))
         return response
 
     # Starlette types handlers by the root exception only; each is registered for exactly what it takes.

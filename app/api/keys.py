@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import hmac
 import re
@@ -15,6 +16,7 @@ from app.domain.errors import ConfigurationError
 from app.settings import Settings, is_loopback
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
+_is_local = functools.lru_cache(maxsize=256)(is_loopback)  # asked of every request, nearly always of the same
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
 
 
@@ -105,7 +107,7 @@ def why_not_local(client: str | None, headers: Sequence[tuple[bytes, bytes]]) ->
 
     Args: client: the peer's address; headers: names in lower case, as ASGI gives them.
     """
-    if client is None or not is_loopback(client):
+    if client is None or not _is_local(client):
         return "The caller is not on this machine."
     values: Mapping[bytes, list[bytes]] = _grouped(headers)
     hosts = values.get(b"host", [])
@@ -135,4 +137,4 @@ def _authority(origin: str) -> str:
 
 def _names_loopback(host: str) -> bool:
     match = _HOST.fullmatch(host)
-    return match is not None and is_loopback(match.group(1).strip("[]").lower())
+    return match is not None and _is_local(match.group(1).strip("[]").lower())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import math
 from collections.abc import Mapping, Sequence
@@ -61,6 +62,7 @@ class Addresses:
         return any(address in network for network in self.trusted)
 
 
+@functools.lru_cache(maxsize=4096)
 def _parsed(text: str) -> Address | None:
     try:
         found = ipaddress.ip_address(text)
@@ -70,6 +72,7 @@ def _parsed(text: str) -> Address | None:
     return found if mapped is None else mapped
 
 
+@functools.lru_cache(maxsize=4096)
 def _named(address: Address | None) -> str | None:
     if isinstance(address, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((address.packed[:8] + bytes(8), 64)))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import uuid
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -53,17 +52,19 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         sent = _header(scope, b"x-request-id")
-        begin_request(scope, sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex)
+        begin_request(scope, sent.decode() if sent and _REQUEST_ID.fullmatch(sent) else None)
         status = 0
 
         async def send_with_context(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = [*message.get("headers", ()), *context_headers(scope)]
-                if is_api(scope) and not any(name == b"cache-control" for name, _ in headers):
+                headers = [*message.get("headers", ())]
+                given = {name for name, _ in headers}
+                headers += context_headers(scope)
+                if b"cache-control" not in given and is_api(scope):
                     headers.append((b"cache-control", b"private, no-store"))
-                headers += security_headers(scope, headers)
+                headers += security_headers(scope, given)
                 message = {**message, "headers": headers}
             await send(message)
 

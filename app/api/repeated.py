@@ -41,10 +41,10 @@ class Repeated:
         key_scope: KeyScope | None = scope["state"].get("key_scope")
         if asked is None or key_scope is None:
             return None
-        caller = Caller(key_scope, _token(scope), context.tokens)
-        if asked.query.user_id is not None:
+        secret = key_scope is KeyScope.SECRET
+        if asked.query.user_id is not None and not secret:
             try:
-                caller.require_shopper(asked.query.user_id)
+                Caller(key_scope, _token(scope), context.tokens).require_shopper(asked.query.user_id)
             except ApiError:
                 return None  # the router tells of it
         slate = context.service.again(asked.query)
@@ -52,7 +52,7 @@ class Repeated:
             return None
         scope.update(asked.route)
         note(scope, slate)
-        return context.renderer.body(slate, secret=caller.is_secret)
+        return context.renderer.body(slate, secret=secret)
 
 
 def _token(scope: Scope) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from starlette.types import Scope
 
@@ -14,13 +14,12 @@ _DEFAULTS = (
 _TLS = (b"strict-transport-security", b"max-age=31536000")
 
 
-def security_headers(scope: Scope, given: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def security_headers(scope: Scope, given: Collection[bytes]) -> list[tuple[bytes, bytes]]:
     """The headers that an answer lacks.
 
-    Args: given: the answer's own, names in lower case; a page brings a policy that allows its scripts.
+    Args: given: names of the answer's own, in lower case; a page brings a policy that allows its scripts.
     """
-    names = {name for name, _ in given}
-    missing = [header for header in _DEFAULTS if header[0] not in names]
+    missing = [header for header in _DEFAULTS if header[0] not in given]
     if scope["app"].state.api.behind_tls:
         missing.append(_TLS)
     return missing

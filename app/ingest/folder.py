@@ -150,6 +150,9 @@ def _objects_held_aside() -> Iterator[None]:
 
     Measured on 770,554 events: a quarter of the time of validating.
     """
+    if gc.get_freeze_count():
+        yield  # a running service holds its own aside (bootstrap)
+        return
     gc.freeze()
     try:
         yield

@@ -14,6 +14,7 @@ cached, again        a stored model order, asked again as before: remembered (do
 cached, anew         a stored model order and a question not asked before: rules, evidence and proofs are applied anew
 baseline, again      no model, asked again as before
 baseline, first      no model, the first question of a shopper: everything is read and computed
+baseline, next page  no model, the same shoppers after each has looked at one more product: composed anew
 reranked             the order of the SIMULATED provider, which answers at once
 """
 
@@ -40,6 +41,7 @@ from evals.load.model_bench import MODEL, PRICE_USD, provider
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 16
+EVENTS_A_BODY = 100
 PATH = "/api/recommendations"
 BARE = "bare"
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -94,6 +96,8 @@ async def measure(data: Path, users: Sequence[str], seconds: float) -> dict[str,
         await _answered(address, pid, [f"{PATH}?anonymousId=warm-{n}&limit={1 + n % 9}" for n in range(60)])
         everybody = [f"{PATH}?userId={user}" for user in users]
         found["baseline, first"] = await _answered(address, pid, everybody)
+        await _one_more_event(address, users)
+        found["baseline, next page"] = await _answered(address, pid, everybody)
         found["baseline, again"] = await _answered(address, pid, everybody, seconds=seconds)
     for path in found.values():
         path["of_bare"] = round(found[BARE]["cpu_ms"] / path["cpu_ms"], 4)
@@ -114,6 +118,21 @@ def table(paths: dict[str, Any]) -> str:
 
 def _patient(users: Sequence[str]) -> list[str]:
     return [f"{PATH}?userId={user}&deadlineMs=2000" for user in users]
+
+
+async def _one_more_event(address: tuple[str, int], users: Sequence[str]) -> None:
+    """Every shopper looks at a product; the service has read what it needs to of that when this returns."""
+    products = [json.loads(line)["productId"] for line in (ROOT / "fixtures/shop/products.jsonl").open()]
+    events = [
+        {"eventId": f"page-{n}", "type": "view", "userId": user, "productId": products[7 * n % len(products)]}
+        for n, user in enumerate(users)
+    ]
+    async with httpx.AsyncClient(base_url=f"http://{address[0]}:{address[1]}") as client:
+        for start in range(0, len(events), EVENTS_A_BODY):
+            answer = await client.post("/api/events", json={"events": events[start : start + EVENTS_A_BODY]})
+            answer.raise_for_status()
+            if answer.json()["accepted"] != len(events[start : start + EVENTS_A_BODY]):
+                raise RuntimeError(answer.text)
 
 
 async def _body(address: tuple[str, int], target: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -94,6 +95,12 @@ async def test_preferences_consent_and_products_are_stored(client: httpx.AsyncCl
     assert (await client.put("/api/users/7/consent", json=chosen)).json() == chosen
     ProductAnswer.model_validate_json((await client.get("/api/products/none")).content)
     assert (await client.get("/api/products/nope")).status_code == 404
+
+
+async def test_what_was_loaded_is_no_work_for_the_garbage_collector(client: httpx.AsyncClient) -> None:
+    """A full collection, which stops every request, walks what requests left behind and not what the start loaded."""
+    assert (await client.get("/readyz")).status_code in (200, 503)
+    assert gc.get_freeze_count() > len(gc.get_objects())
 
 
 async def test_readiness_says_what_is_missing(client: httpx.AsyncClient) -> None:
