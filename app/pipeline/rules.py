@@ -36,6 +36,8 @@ from app.pipeline.rules_schema import (
 )
 
 _ELIGIBLE = -1
+_NONE = np.iinfo(np.int32).max
+"""Stands behind the index of every rule."""
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
 
 
@@ -121,6 +123,15 @@ class CompiledRules:
             self._static[UNAVAILABLE] = ~snapshot.available
         for rule in shop.eligibility:
             self._compile(rule)
+        # Of the rules that look at nothing of a request only the first that says no matters: one table for all of them.
+        self.first_static: IntArray = np.full(len(snapshot), _NONE, dtype=np.int32)
+        for index, rule_id in reversed(list(enumerate(self.rule_ids))):
+            if rule_id in self._static and rule_id not in self.not_applied:
+                self.first_static[self._static[rule_id]] = index
+        self.asked_per_request = tuple(
+            (index, rule_id) for index, rule_id in enumerate(self.rule_ids) if rule_id not in self._static
+        )
+        self._by_id = {rule.id: rule for rule in shop.eligibility}
         self._promotions = tuple((p, self._participants(p)) for p in shop.promotions)
         self._active = (-1, self._promotions)  # day, promotions that run on it
 
@@ -155,15 +166,14 @@ class CompiledRules:
             return self._outside_filters(context.filters, at)
         if rule_id == SENSITIVE:
             return None if self.sensitive is None or context.sensitive_asked else self.sensitive[at]
-        rule = next(r for r in self.rules.shop.eligibility if r.id == rule_id)
-        match rule:
-            case WithinBudget():
+        match self._by_id[rule_id]:
+            case WithinBudget() as rule:
                 return self._over_budget(rule, context.budget_minor, at)
-            case Avoided():
+            case Avoided() as rule:
                 return self._avoided(rule, context.avoid, at)
             case Dismissed():
                 return self._among(_rows(context.dismissed), at)
-            case Owned():
+            case Owned() as rule:
                 return self._among(self._still_owned(rule, context), at)
             case _:  # the others are static
                 return None
@@ -264,14 +274,13 @@ def eligible(rules: CompiledRules, context: RuleContext, rows: IntArray | None =
     """
     at: IntArray | slice = slice(None) if rows is None else rows
     examined = np.arange(len(rules.snapshot), dtype=np.int32) if rows is None else np.asarray(rows, dtype=np.int32)
-    mask = np.ones(len(examined), dtype=np.bool_)
-    first = np.full(len(examined), _ELIGIBLE, dtype=np.int32)
-    for index, rule_id in enumerate(rules.rule_ids):
+    first = rules.first_static[at].copy()
+    for index, rule_id in rules.asked_per_request:
         excluded = rules.excluded(rule_id, context, at)
         if excluded is not None:
-            fresh = np.flatnonzero(excluded & mask)
-            first[fresh] = index
-            mask[fresh] = False
+            first[excluded & (first > index)] = index
+    mask = first == _NONE
+    first[mask] = _ELIGIBLE
     return Eligibility(examined, mask, first, rules.rule_ids, rules.public_reasons)
 
 

@@ -6,7 +6,9 @@ for eligibility here, on the snapshot of this moment.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,21 +87,22 @@ def compose(
     """
     given = rules.rules.shop.slate if slate_rules is None else slate_rules
     here = [rule for rule in given if context.placement in rule.placements]
-    order, first_at = _without_repeats(order)
+    listed = order.tolist()
+    ordered = list(dict.fromkeys(listed))
     pins = {} if limit < 1 else dict(_active_pins(here, rules, context))
-    verdict = eligible(rules, context, _without_repeats(np.concatenate([order, _int_rows(pins)]))[0])
-    allowed = set(verdict.eligible_rows().tolist())
+    examined = list(dict.fromkeys([*ordered, *pins])) if pins else ordered
+    verdict = eligible(rules, context, np.asarray(examined, dtype=np.int32))
+    allowed = set(examined) if verdict.mask.all() else set(verdict.eligible_rows().tolist())
     placed = _positions({row: pin for row, pin in pins.items() if row in allowed}, limit)
-    percentile_of = dict(zip(order.tolist(), np.asarray(percentiles)[first_at].tolist(), strict=True))
-    free = np.asarray([row for row in order.tolist() if row in allowed and row not in placed.values()], dtype=np.int32)
+    promoted_rows = set(placed.values())
     filler = _Filler(
-        free=free,
-        pinned=_int_rows(placed.values()),
+        free=[row for row in ordered if row in allowed and row not in promoted_rows],
+        pinned=list(placed.values()),
         caps=tuple(rule for rule in here if isinstance(rule, Cap)),
         diversity=next((rule for rule in here if isinstance(rule, Diversity)), None),
         rules=rules,
         vectors=vectors,
-        pool=max(DIVERSITY_POOL, 2 * limit),
+        limit=limit,
     )
     rows: list[int] = []
     for position in range(1, limit + 1):
@@ -108,10 +111,11 @@ def compose(
             row = filler.take(position)
         if row is not None:
             rows.append(row)
-    pinned = {row: pins[row].id for row in rows if row in placed.values()}
+    pinned = {row: pins[row].id for row in rows if row in promoted_rows}
     promoted = np.asarray([row in pinned for row in rows], dtype=np.bool_)
-    shown = np.asarray([percentile_of.get(row, np.nan) for row in rows], dtype=np.float64)
-    near_misses = [row for row in order[:limit].tolist() if row in allowed and row not in rows]
+    known = set(ordered)
+    shown = np.asarray([percentiles[listed.index(row)] if row in known else np.nan for row in rows], dtype=np.float64)
+    near_misses = [row for row in ordered[:limit] if row in allowed and row not in rows]
     return Composition(
         rows=np.asarray(rows, dtype=np.int32),
         promoted=promoted,
@@ -148,105 +152,120 @@ def _positions(pins: Mapping[int, Pin], limit: int) -> dict[int, int]:
 
 
 class _Filler:
-    """Hands out the free candidates one by one."""
+    """Hands out the free candidates one by one.
+
+    Plain lists and sets: for the few positions of a slate they take a third of the time of arrays.
+    """
 
     def __init__(
         self,
         *,
-        free: IntArray,
-        pinned: IntArray,
+        free: list[int],
+        pinned: list[int],
         caps: tuple[Cap, ...],
         diversity: Diversity | None,
         rules: CompiledRules,
         vectors: VectorsOf | None,
-        pool: int,
+        limit: int,
     ) -> None:
         self.relaxed: dict[str, int] = {}
         self._passed_over: dict[int, str] = {}  # index into free → slate rule
         self._free = free
-        self._left = np.ones(len(free), dtype=np.bool_)
+        self._left = list(range(len(free)))  # indexes into free, ascending
+        self._limit = limit
         self._caps = caps
         self._diversity = diversity
-        both = np.concatenate([free, pinned])
-        self._groups = [_group(cap, rules, both) for cap in caps]  # per cap: group per element of `both`, -1 unknown
-        self._counts = [np.zeros(int(g.max(initial=-1)) + 2, dtype=np.int64) for g in self._groups]
-        for i in range(len(free), len(both)):
-            self._count(i)
-        self._broken = np.zeros(len(free), dtype=np.int64)
-        self._relevance = 1.0 - np.arange(min(len(free), pool)) / pool
+        both = np.asarray([*free, *pinned], dtype=np.int32)
+        self._groups = [_group(cap, rules, both).tolist() for cap in caps]  # per cap, -1 unknown
+        self._counts: list[Counter[int]] = [Counter(groups[len(free) :]) for groups in self._groups]
+        pool = max(DIVERSITY_POOL, 2 * limit)
+        self._pool = min(len(free), pool)
         self._vectors: NDArray[np.float32] | None = None
-        self._nearest = np.zeros(len(self._relevance))
-        if diversity is not None and vectors is not None and diversity.relevance_weight < 1 and len(free):
-            found = vectors(np.concatenate([free[:pool], pinned]))
-            self._vectors = found[: len(self._relevance)]
-            for vector in found[len(self._relevance) :]:
-                self._saw(vector)
+        if diversity is not None and vectors is not None and diversity.relevance_weight < 1 and free:
+            found = vectors(np.concatenate([both[: self._pool], both[len(free) :]]))
+            self._vectors = found[: self._pool]
+            self._nearest = np.zeros(self._pool)
+            self._weighed = diversity.relevance_weight * (1.0 - np.arange(self._pool) / pool)
+            self._unseen = list(found[self._pool :])  # vectors of the slate that are not in `nearest` yet
 
     def take(self, position: int) -> int | None:
         """The row for this 1-based position; None when no candidate is left."""
-        if not self._left.any():
+        if not self._left:
             return None
-        self._broken = self._breaches(position)
-        fewest = int(self._broken[self._left].min())
-        choice = self._best(self._left & (self._broken == fewest))
-        for cap_id in self._full_caps(choice, position):
-            self.relaxed[cap_id] = self.relaxed.get(cap_id, 0) + 1
-        self._note_passed_over(choice, fewest, position)
-        self._left[choice] = False
-        self._count(choice)
-        if self._vectors is not None and choice < len(self._vectors):
-            self._saw(self._vectors[choice])
-        return int(self._free[choice])
+        full = self._full(position)
+        fewest, choice = self._chosen(full)
+        if fewest:
+            for cap, groups, over in zip(self._caps, self._groups, full, strict=True):
+                if groups[choice] in over:
+                    self.relaxed[cap.id] = self.relaxed.get(cap.id, 0) + 1
+        self._note_passed_over(choice, fewest, full)
+        self._left.remove(choice)
+        for groups, counts in zip(self._groups, self._counts, strict=True):
+            counts[groups[choice]] += 1
+        if self._vectors is not None and choice < self._pool:
+            self._unseen.append(self._vectors[choice])
+        return self._free[choice]
 
     def why_not(self, row: int, placed: Mapping[int, str]) -> str:
         """The slate rule that kept an eligible row out: the one for which it was first passed over, else a pin."""
-        at = int(np.flatnonzero(self._free == row)[0])
+        at = self._free.index(row)
         return self._passed_over[at] if at in self._passed_over else next(iter(placed.values()))
 
-    def _note_passed_over(self, choice: int, fewest: int, position: int) -> None:
-        """Remembers why better placed candidates were not taken: a full cap, or diversity."""
-        for at in np.flatnonzero(self._left[:choice]).tolist():
-            if at not in self._passed_over:
-                if self._broken[at] > fewest:
-                    self._passed_over[at] = next(self._full_caps(at, position))
-                elif self._diversity is not None:
-                    self._passed_over[at] = self._diversity.id
+    def _full(self, position: int) -> list[set[int]]:
+        """Per cap the groups of which one more would break it at this position. Unknown groups are never full."""
+        pages = -(-position // PAGE)
+        return [
+            {group for group, n in counts.items() if n >= cap.max * pages and group >= 0}
+            for cap, counts in zip(self._caps, self._counts, strict=True)
+        ]
 
-    def _full_caps(self, at: int, position: int) -> Iterator[str]:
-        for cap, groups, counts in zip(self._caps, self._groups, self._counts, strict=True):
-            if _full(cap, groups[at : at + 1], counts, position)[0]:
-                yield cap.id
+    def _chosen(self, full: Sequence[set[int]]) -> tuple[int, int]:
+        """How many caps the best of the least offending candidates breaks, and which it is."""
+        near = bisect_left(self._left, self._pool)
+        within = self._within(self._left[:near], full) or self._within(self._left[near:], full)
+        if within:
+            return 0, self._best(within)
+        breaches = [self._breaches(at, full) for at in self._left]
+        fewest = min(breaches)
+        return fewest, self._best([at for at, n in zip(self._left, breaches, strict=True) if n == fewest])
 
-    def _breaches(self, position: int) -> NDArray[np.int64]:
-        broken = np.zeros(len(self._free), dtype=np.int64)
-        for cap, groups, counts in zip(self._caps, self._groups, self._counts, strict=True):
-            broken += _full(cap, groups[: len(broken)], counts, position)
-        return broken
+    def _within(self, choices: list[int], full: Sequence[set[int]]) -> list[int]:
+        """Those of the choices that break no cap."""
+        for groups, over in zip(self._groups, full, strict=True):
+            if over:
+                choices = [at for at in choices if groups[at] not in over]
+        return choices
 
-    def _best(self, choices: BoolArray) -> int:
-        """Of the choices the one with the best marginal relevance; one below the pool only when the pool has none."""
-        near = choices[: len(self._relevance)]
-        if self._diversity is None or self._vectors is None or not near.any():
-            return int(np.argmax(choices))
-        weight = self._diversity.relevance_weight
-        marginal = weight * self._relevance - (1.0 - weight) * self._nearest
-        return int(np.argmax(np.where(near, marginal, -np.inf)))
+    def _breaches(self, at: int, full: Sequence[set[int]]) -> int:
+        return sum(groups[at] in over for groups, over in zip(self._groups, full, strict=True))
 
-    def _saw(self, vector: NDArray[np.float32]) -> None:
-        if self._vectors is not None:
+    def _note_passed_over(self, choice: int, fewest: int, full: Sequence[set[int]]) -> None:
+        """Remembers why better placed candidates were not taken: a full cap, or diversity. Of the first `limit` only,
+        which are those that anybody asks about.
+        """
+        for at in self._left:
+            if at >= choice or at >= self._limit:
+                return
+            if at in self._passed_over:
+                continue
+            if self._breaches(at, full) > fewest:
+                fulls = zip(self._caps, self._groups, full, strict=True)
+                self._passed_over[at] = next(cap.id for cap, groups, over in fulls if groups[at] in over)
+            elif self._diversity is not None:
+                self._passed_over[at] = self._diversity.id
+
+    def _best(self, choices: Sequence[int]) -> int:
+        """Of the choices, ascending, the one with the best marginal relevance; one below the pool only when the pool
+        has none.
+        """
+        if self._diversity is None or self._vectors is None or choices[0] >= self._pool:
+            return choices[0]
+        for vector in self._unseen:
             self._nearest = np.maximum(self._nearest, self._vectors @ vector)
-
-    def _count(self, at: int) -> None:
-        for groups, counts in zip(self._groups, self._counts, strict=True):
-            if groups[at] >= 0:
-                counts[groups[at]] += 1
-
-
-def _full(cap: Cap, groups: IntArray, counts: NDArray[np.int64], position: int) -> BoolArray:
-    """Whether one more of each group would break the cap at this position. Unknown groups are never full."""
-    most = cap.max * -(-position // PAGE)
-    full: BoolArray = (groups >= 0) & (counts[groups] >= most)
-    return full
+        self._unseen.clear()
+        marginal = self._weighed - (1.0 - self._diversity.relevance_weight) * self._nearest
+        near = choices[: bisect_left(choices, self._pool)]
+        return near[int(np.argmax(marginal[near]))]
 
 
 def _group(cap: Cap, rules: CompiledRules, rows: IntArray) -> IntArray:
@@ -254,14 +273,3 @@ def _group(cap: Cap, rules: CompiledRules, rows: IntArray) -> IntArray:
         return rules.snapshot.brand[rows]
     category = rules.snapshot.category[rows]
     return category if cap.by == "category" else rules.codes.top_of(category)
-
-
-def _without_repeats(rows: IntArray) -> tuple[IntArray, IntArray]:
-    """The rows with only the first of repeats, and where those were."""
-    _, first_at = np.unique(rows, return_index=True)
-    first_at.sort()
-    return rows[first_at].astype(np.int32), first_at.astype(np.int32)
-
-
-def _int_rows(rows: Iterable[int]) -> IntArray:
-    return np.fromiter(rows, dtype=np.int32)
