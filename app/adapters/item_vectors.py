@@ -105,7 +105,8 @@ def _load(generation: generations.Generation, key: str) -> ItemVectors:
     if n * d == 0:  # an empty file can't be mapped
         matrix = np.zeros((n, d), dtype=np.float32)
     else:
-        matrix = np.memmap(path, dtype=np.float32, mode="r", shape=(n, d))
+        # As a plain array over the mapped file: the map's own type makes every look-up dearer.
+        matrix = np.asarray(np.memmap(path, dtype=np.float32, mode="r", shape=(n, d)))
     return ItemVectors(
         key=key,
         generation=generation.name,

@@ -234,6 +234,8 @@ def _scaled(scores: FloatScores) -> FloatScores:
 def _similarity(shelf: Shelf, rows: IntArray, vector: FloatScores) -> FloatScores:
     """Cosine similarity to the vector, scaled to 0..1 within the pool; 0 for products without a vector."""
     vectors, found = shelf.item_vectors(rows)
+    if found.all():
+        return _scaled(vectors @ vector)
     similarity = np.zeros(len(rows), dtype=np.float32)
     if found.any():
         similarity[found] = _scaled(vectors[found] @ vector)

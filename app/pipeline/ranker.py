@@ -14,7 +14,7 @@ from app.domain.ranking import Query
 from app.pipeline.candidates import Candidates, FloatScores, Retrieved, merge, widened
 from app.pipeline.profile import Profile
 from app.pipeline.rules import CompiledRules, Eligibility, RuleContext, eligible
-from app.pipeline.scoring import freshness_factor, inventory_factor, percentile, score, season_factor
+from app.pipeline.scoring import by_relevance, freshness_factor, inventory_factor, percentile, score, season_factor
 from app.pipeline.shelf import Shelf
 from app.pipeline.slate import NOTHING, Composition, compose
 
@@ -84,7 +84,8 @@ def rank(
             eligibility = eligible(rules, rule_context, candidates.rows)
     rows = eligibility.eligible_rows()
     match = candidates.match[eligibility.mask].astype(np.float64)
-    scores = _scores(rules, shelf, rows, match, now)
+    percentiles = percentile(match)
+    scores = _scores(rules, shelf, rows, match, percentiles, now)
     by_score = np.lexsort((rows, -match, -scores))
     ranking = Ranking(
         profile=profile,
@@ -92,7 +93,7 @@ def rank(
         candidates=candidates,
         eligibility=eligibility,
         order=rows[by_score],
-        percentiles=percentile(match)[by_score],
+        percentiles=percentiles[by_score],
         composition=NOTHING,
         excluded=eligibility.excluded_counts(),
     )
@@ -184,12 +185,14 @@ def rules_see(shelf: Shelf, query: Query, profile: Profile, context: IntArray, n
     )
 
 
-def _scores(rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArray, now: float) -> FloatArray:
-    """What candidates are ordered by, shape (n,); comparable within this call only."""
+def _scores(
+    rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArray, percentiles: FloatArray, now: float
+) -> FloatArray:
+    """What candidates are ordered by, shape (n,); comparable within this call only. Args: percentiles: of `match`."""
     scoring, snapshot = rules.rules.scoring, shelf.snapshot
-    weights = scoring.weights.as_mapping()
     if scoring.mode == "relevance":
-        return score(scoring.mode, weights, {"userMatch": match})
+        return by_relevance(percentiles)
+    weights = scoring.weights.as_mapping()
     head = np.lexsort((rows, -match))[:SHOP_HEAD]
     best = rows[head]
     trend = shelf.trend[best].astype(np.float64)
@@ -202,7 +205,7 @@ def _scores(rules: CompiledRules, shelf: Shelf, rows: IntArray, match: FloatArra
         "freshness": freshness_factor(snapshot.created_at[best], now),
         "season": season_factor(snapshot.season_mask[best], now),
     }
-    scores = percentile(match) - 1.0  # below 0: behind every one of the head
+    scores = percentiles - 1.0  # below 0: behind every one of the head
     scores[head] = score(scoring.mode, weights, factors)
     return scores
 

@@ -68,7 +68,7 @@ def score(mode: Mode, weights: Mapping[str, float], factors: Mapping[str, FloatA
     if any(len(values) != n for values in factors.values()):
         raise ValueError("factors differ in length")
     if mode == "relevance":
-        return np.nan_to_num(percentile(factors[USER_MATCH]), nan=0.0)
+        return by_relevance(percentile(factors[USER_MATCH]))
     total = np.zeros(n)
     known_weight = np.zeros(n)
     for name, values in factors.items():
@@ -81,6 +81,11 @@ def score(mode: Mode, weights: Mapping[str, float], factors: Mapping[str, FloatA
     result = np.full(n, NEUTRAL)
     np.divide(total, known_weight, out=result, where=known_weight > 0)
     return result
+
+
+def by_relevance(percentiles: FloatArray) -> FloatArray:
+    """The scores of mode `relevance` from the percentiles of the user match; unknown scores 0, below every known."""
+    return np.nan_to_num(percentiles, nan=0.0)
 
 
 def season_factor(season_mask: NDArray[np.uint8], now: float) -> FloatArray:

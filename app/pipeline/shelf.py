@@ -88,6 +88,8 @@ class Shelf:
             return np.zeros((len(rows), 0), dtype=np.float32), np.zeros(len(rows), dtype=np.bool_)
         at = self.vector_of_row[rows]
         found = at >= 0
+        if found.all():
+            return self.vectors.matrix[at], found
         vectors = np.zeros((len(rows), self.vectors.matrix.shape[1]), dtype=np.float32)
         vectors[found] = self.vectors.matrix[at[found]]
         return vectors, found

@@ -181,7 +181,10 @@ def _open(folder: Path, fell_back_from: str | None) -> BlendedBaseline:
     manifest = _verified(folder)
     try:
         product_ids = tuple(orjson.loads((folder / _PRODUCTS).read_bytes()))
-        loaded = {name: np.load(folder / name, mmap_mode="r") for name in manifest.files if name.endswith(".npy")}
+        # As plain arrays over the mapped files: the map's own type makes every look-up dearer.
+        loaded = {
+            name: np.asarray(np.load(folder / name, mmap_mode="r")) for name in manifest.files if name.endswith(".npy")
+        }
         sources = Sources(
             ease=(
                 Ease(loaded["ease_weights.npy"], np.asarray(loaded["ease_columns.npy"]), len(product_ids))
