@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from app.domain.catalog import category_key
+from app.domain.catalog import Product, category_key
 from app.domain.interactions import EventKind
-from app.pipeline.evidence_draft import Draft, Subject, counted
-from app.pipeline.evidence_facts import Affinity, Partner, RecentProduct
+from app.pipeline.evidence_draft import Draft, Subject, Wish, counted, spoken
+from app.pipeline.evidence_facts import Affinity, Partner, RecentProduct, ShopperFacts
+from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.seller_text import folded_words, plain
-from app.pipeline.sensitivity import attribute_values
+from app.pipeline.sensitivity import Sensitivity, attribute_values
 
 DID = {
     EventKind.PURCHASE: "bought",
@@ -77,8 +78,7 @@ def _partner_name(subject: Subject, partner: Partner) -> str | None:
 
 
 def _brand(subject: Subject) -> Iterator[Draft]:
-    brand = subject.item.brand
-    label = subject.name(brand)
+    brand, label = subject.item.brand, subject.lore.brand
     if brand is None or label is None or not _strong(subject, subject.shopper.brand_affinity.get(brand)):
         return
     value: dict[str, object] = {
@@ -97,17 +97,13 @@ def _brand(subject: Subject) -> Iterator[Draft]:
 
 def _category(subject: Subject) -> Iterator[Draft]:
     """The deepest part of the item's category path for which the shopper has shown interest."""
-    path = subject.item.category
-    while path:
-        label = subject.category(path)
-        if label is not None and _strong(subject, subject.shopper.category_affinity.get(path)):
-            break
-        path = path.rpartition(">")[0].strip() or None
-    else:
+    affinity = subject.shopper.category_affinity
+    path, label = next((told for told in subject.lore.path if _strong(subject, affinity.get(told[0]))), ("", ""))
+    if not path:
         return
     value: dict[str, object] = {
         "category": label,
-        "interactions": subject.shopper.category_affinity[path].count,
+        "interactions": affinity[path].count,
         "source": "profile",
     }
     text = f"category {label}, which you come back to"
@@ -153,33 +149,58 @@ def _attribute(subject: Subject) -> Iterator[Draft]:
 
     `value` is what the shopper stated, in the shopper's own words; `offered` is the item's word for it.
     """
-    shopper = subject.shopper
-    sizes = subject.config.size_attributes
-    offered = [(name, value, folded_words(value), name.casefold() in sizes) for name, value in _offered(subject)]
-    for stated, wishes, wants_size in (
-        ("interest", shopper.interests, False),
-        ("style", shopper.style_tags, False),
-        ("size", shopper.sizes, True),
-    ):
-        for wish in wishes:
-            wanted = folded_words(wish)
-            own = subject.name(wish)
-            if not wanted or own is None:
-                continue
-            for attribute, value, words, is_size in offered:
-                if words == wanted and is_size == wants_size:
-                    offered_as = plain(value, subject.config.thresholds.name_length)
-                    text = f"{_spoken(attribute)} “{own}”, {_STATED[stated]}"
-                    if offered_as != own:
-                        text = f"“{own}”, {_STATED[stated]}, by its {_spoken(attribute)} “{offered_as}”"
-                    fact = {"attribute": attribute, "offered": offered_as, "value": own, "stated": stated}
-                    yield Draft("attribute_match", text, fact | {"source": "profile"})
-                    return
+    for stated, own, wanted, wants_size in subject.wishes:
+        found = subject.lore.offered.get((wanted, wants_size))
+        if found is None:
+            continue
+        attribute, value = found
+        offered_as = plain(value, subject.config.thresholds.name_length)
+        text = f"{_spoken(attribute)} “{own}”, {_STATED[stated]}"
+        if offered_as != own:
+            text = f"“{own}”, {_STATED[stated]}, by its {_spoken(attribute)} “{offered_as}”"
+        fact = {"attribute": attribute, "offered": offered_as, "value": own, "stated": stated}
+        yield Draft("attribute_match", text, fact | {"source": "profile"})
+        return
 
 
-def _offered(subject: Subject) -> Iterator[tuple[str, str]]:
-    """(attribute, value) pairs of the item that a profile may be compared with: tags, category parts, attributes."""
-    item, sensitivity = subject.item, subject.config.sensitivity
+def wishes_of(shopper: ShopperFacts, config: ReasonConfig) -> tuple[Wish, ...]:
+    """What the shopper stated and a sentence may repeat: interests, then styles, then sizes."""
+    stated = (("interest", shopper.interests), ("style", shopper.style_tags), ("size", shopper.sizes))
+    return tuple(
+        (kind, own, wanted, kind == "size")
+        for kind, wishes in stated
+        for wish in wishes
+        if (wanted := folded_words(wish)) and (own := spoken(wish, config)) is not None
+    )
+
+
+def category_path(item: Product, config: ReasonConfig) -> tuple[tuple[str, str], ...]:
+    """The item's category path and those above it, deepest first, each with its last part as a sentence says it.
+
+    Sensitive paths, and parts that no sentence may say, are left out.
+    """
+    told, path = [], item.category
+    while path:
+        if not config.sensitivity.sensitive_category(path):
+            label = spoken(path.rsplit(">", 1)[-1].strip(), config)
+            if label is not None:
+                told.append((path, label))
+        path = path.rpartition(">")[0].strip() or None
+    return tuple(told)
+
+
+def offered_by(item: Product, config: ReasonConfig) -> dict[tuple[tuple[str, ...], bool], tuple[str, str]]:
+    """What of the item a profile may be compared with, by its folded words and whether it is a size; the first counts.
+
+    Returns: → (attribute, value): tags, category parts, attributes, in this order.
+    """
+    found: dict[tuple[tuple[str, ...], bool], tuple[str, str]] = {}
+    for name, value in _offered(item, config.sensitivity):
+        found.setdefault((folded_words(value), name.casefold() in config.size_attributes), (name, value))
+    return found
+
+
+def _offered(item: Product, sensitivity: Sensitivity) -> Iterator[tuple[str, str]]:
     for tag in item.tags:
         yield "tag", tag
     if item.category is not None:

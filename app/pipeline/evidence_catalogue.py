@@ -28,11 +28,15 @@ def query_terms(text: str) -> tuple[str, ...]:
 
 
 def catalogue_drafts(subject: Subject) -> Iterator[Draft]:
-    """Every true fact about the item that needs no profile."""
+    """The true facts about the item that need no profile, but hang on the query or the time."""
     yield from _query(subject)
+    yield from _age(subject)
+
+
+def standing_catalogue_drafts(subject: Subject) -> Iterator[Draft]:
+    """The true facts about the item that hold for everybody, for as long as record and catalogue stay."""
     yield from _rating(subject)
     yield from _trend(subject)
-    yield from _age(subject)
     yield from _stock(subject)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from app.domain.catalog import Product
 from app.domain.money import format_minor
@@ -39,6 +40,22 @@ class Draft:
     value: Mapping[str, object]
 
 
+Wish = tuple[str, str, tuple[str, ...], bool]
+"""What a shopper stated: interest, style or size; in their words; those folded; whether it is a size."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLore:
+    """What follows from an item alone, whoever asks and whenever: worked out once per record (see evidence.lore_of)."""
+
+    sensitive: bool  # the item touches a sensitive subject: neutral catalogue facts only
+    standing: tuple[tuple[tuple[int, int], Draft], ...] = ()  # facts that hold for everybody, with their places
+    brand: str | None = None  # as a sentence may say it; None: not at all
+    path: tuple[tuple[str, str], ...] = ()  # category path and its deepest part as a sentence says it, deepest first
+    offered: Mapping[tuple[tuple[str, ...], bool], tuple[str, str]] = field(default_factory=dict)
+    # (folded words of a tag, category part or attribute value, whether it is a size) → its attribute and itself
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One item together with everything that facts about it are computed from."""
@@ -48,7 +65,13 @@ class Subject:
     shopper: ShopperFacts
     request: RequestFacts
     config: ReasonConfig
-    sensitive: bool  # the item touches a sensitive subject: neutral catalogue facts only
+    lore: ItemLore
+    wishes: tuple[Wish, ...] = ()  # of the shopper
+
+    @property
+    def sensitive(self) -> bool:
+        """Whether the item touches a sensitive subject: neutral catalogue facts only."""
+        return self.lore.sensitive
 
     @property
     def personal(self) -> bool:
@@ -66,10 +89,7 @@ class Subject:
 
     def name(self, text: str | None) -> str | None:
         """A name that a sentence may hold: cleaned and capped; None when empty or not to be spoken."""
-        if text is None:
-            return None
-        cleaned = plain(text, self.config.thresholds.name_length)
-        return cleaned if cleaned and self.config.sensitivity.speakable(text) else None
+        return spoken(text, self.config)
 
     def category(self, path: str | None) -> str | None:
         """The deepest part of a category path, as `name`; None for a sensitive path."""
@@ -78,6 +98,15 @@ class Subject:
         return self.name(path.rsplit(">", 1)[-1].strip())
 
 
+def spoken(text: str | None, config: ReasonConfig) -> str | None:
+    """A text as a sentence may hold it: cleaned and capped; None when empty or not to be spoken."""
+    if text is None:
+        return None
+    cleaned = plain(text, config.thresholds.name_length)
+    return cleaned if cleaned and config.sensitivity.speakable(text) else None
+
+
+@lru_cache(maxsize=16_384)  # prices and budgets recur in every request
 def money(minor: int, currency: str) -> str:
     """An amount with its currency: "24.90 EUR"."""
     return f"{format_minor(minor, currency)} {currency}"

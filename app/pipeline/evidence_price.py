@@ -15,7 +15,7 @@ _CHEAPER_FROM_PERCENT = 60  # below this share "cheaper than" says less than the
 
 
 def price_drafts(subject: Subject) -> Iterator[Draft]:
-    """Every true price fact about the item; none for an item without a price.
+    """The true price facts that hang on shopper, request or time; none for an item without a price.
 
     A sensitive item is set against its category and its own past only: a budget is the shopper's, and so may the
     audience of a promotion be.
@@ -25,8 +25,13 @@ def price_drafts(subject: Subject) -> Iterator[Draft]:
     if not subject.sensitive:
         yield from _against_budget(subject, subject.item.price_minor)
         yield from _promotion(subject)
-    yield from _against_category(subject, subject.item.price_minor)
     yield from _discount(subject, subject.item.price_minor)
+
+
+def standing_price_drafts(subject: Subject) -> Iterator[Draft]:
+    """The true price facts that hold for everybody, for as long as record and catalogue stay."""
+    if subject.item.price_minor is not None:
+        yield from _against_category(subject, subject.item.price_minor)
 
 
 def _against_budget(subject: Subject, price: int) -> Iterator[Draft]:
