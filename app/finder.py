@@ -27,6 +27,7 @@ from app.pipeline.candidates import (
     named,
     personal_scores,
 )
+from app.pipeline.facts import RowLore
 from app.pipeline.profile import Profile, allowed_ids, build_profile
 from app.pipeline.query_match import QueryScale, best_first, found_rows, relevance, scores_of
 from app.pipeline.ranker import Ranking, rank
@@ -62,6 +63,7 @@ class Served:
     index: VectorIndex | None
     words: LexicalIndex | None
     records: dict[str, Product] = field(default_factory=dict)  # read so far; as old as the shelf, and left with it
+    lore: dict[int, RowLore] = field(default_factory=dict)  # what evidence worked out of rows so far, likewise
 
 
 class Finder:

@@ -323,6 +323,7 @@ class RecommendationService:
             config=self._parts.reasons,
             now=work.now,
             currency=self._parts.currency,
+            lore=work.served.lore,
         )
 
     def _profile_facts(self, work: Work, scene: Scene, consent: Consent) -> tuple[ProfileFact, ...]:

@@ -119,6 +119,7 @@ class ShelfService:
             config=self._parts.reasons,
             now=ranked.now,
             currency=self._parts.currency,
+            lore=served.lore,
         )
         items = slate_items(scene, ranking, NOT_ASKED)
         watch.lap("reasons")

@@ -11,6 +11,8 @@ import numpy as np
 from app.domain.catalog import BoolArray, Product
 from app.domain.interactions import EventKind
 from app.domain.ranking import Query
+from app.pipeline.evidence import lore_of
+from app.pipeline.evidence_draft import ItemLore
 from app.pipeline.evidence_facts import (
     ActivePromotion,
     CategoryPrice,
@@ -23,6 +25,7 @@ from app.pipeline.evidence_facts import (
     TrendRank,
 )
 from app.pipeline.profile import Profile
+from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.rules_schema import Promotion
 from app.pipeline.sensitivity import Sensitivity
 from app.pipeline.shelf import Shelf
@@ -31,6 +34,7 @@ TREND_WINDOW_DAYS = 7
 TREND_VALID_S = 86_400.0
 """How long after the newest interaction of the training data its trend may still be called that of the last days."""
 PARTNERS_ASKED = 20
+_PARTNER_KINDS = frozenset({EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.VIEW, EventKind.CLICK})
 HISTORY_CITED = 25
 """The heaviest products of a history that a reason may name."""
 
@@ -92,21 +96,75 @@ def request_facts(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class RowLore:
+    """What is told of one row whoever asks: worked out once per record, and left with the shelf."""
+
+    product: Product  # the record that it was worked out from
+    config: ReasonConfig
+    currency: str
+    category_price: CategoryPrice | None
+    trend: TrendRank | None  # as the model has it; too old to be told after TREND_VALID_S
+    partners: tuple[tuple[int, int, float], ...]  # (row, orders in common, lift) of what it is bought with
+    item: ItemLore
+
+    def is_of(self, product: Product, config: ReasonConfig, currency: str) -> bool:
+        """Whether it was worked out from these very things."""
+        return self.product is product and self.config is config and self.currency == currency
+
+
+def row_lore(row: int, product: Product, *, shelf: Shelf, config: ReasonConfig, currency: str) -> RowLore:
+    """The lore of a row whose record is `product`."""
+    category_price, trend = _category_price(row, shelf), _trend(row, shelf)
+    facts = ItemFacts(category_price=category_price, trend=trend)
+    return RowLore(
+        product=product,
+        config=config,
+        currency=currency,
+        category_price=category_price,
+        trend=trend,
+        partners=_bought_with(row, shelf),
+        item=lore_of(product, facts, currency, config),
+    )
+
+
+Nearby = Mapping[int, tuple[int, PartnerSource]]
+"""Row of what a reason may call a partner → its rank and where the shopper has it: page, cart, then history."""
+
+
+def nearby(shelf: Shelf, query: Query, profile: Profile) -> Nearby:
+    """What is on the page, in the cart, and what the shopper took up or looked at."""
+    found: dict[int, tuple[int, PartnerSource]] = {
+        row: (2, "history") for row, kind in profile.strongest.items() if kind in _PARTNER_KINDS
+    }
+    row_of = shelf.snapshot.row_of
+    found.update({row_of[product_id]: (1, "cart") for product_id in query.cart if product_id in row_of})
+    if query.product_id is not None and query.product_id in row_of:
+        found[row_of[query.product_id]] = (0, "page")
+    return found
+
+
+def trend_is_told(shelf: Shelf, now: float) -> bool:
+    """Whether the model's trend is still that of the last days at `now` (epoch seconds)."""
+    until = None if shelf.model is None else shelf.model.trained_until
+    return until is not None and now - until <= TREND_VALID_S
+
+
 def item_facts(
-    row: int,
+    lore: RowLore,
+    near: Nearby,
     *,
+    trending: bool,
     shelf: Shelf,
-    query: Query,
     profile: Profile,
     records: Records,
     promotions: Sequence[Promotion],
-    now: float,
 ) -> ItemFacts:
-    """What is known about one item beyond its record, at `now` (epoch seconds)."""
+    """What is known about one item beyond its record. Args: trending: `trend_is_told`."""
     return ItemFacts(
-        category_price=_category_price(row, shelf),
-        trend=_trend(row, shelf, now),
-        partners=_partners(row, shelf, query, profile, records),
+        category_price=lore.category_price,
+        trend=lore.trend if trending else None,
+        partners=_partners(lore, near, shelf, profile, records),
         promotions=tuple(_active(promotion) for promotion in promotions),
     )
 
@@ -143,10 +201,7 @@ def _category_price(row: int, shelf: Shelf) -> CategoryPrice | None:
     )
 
 
-def _trend(row: int, shelf: Shelf, now: float) -> TrendRank | None:
-    until = None if shelf.model is None else shelf.model.trained_until
-    if until is None or now - until > TREND_VALID_S:
-        return None
+def _trend(row: int, shelf: Shelf) -> TrendRank | None:
     rank = int(shelf.trend_rank[row])
     if rank == 0:
         return None
@@ -159,42 +214,36 @@ def _trend(row: int, shelf: Shelf, now: float) -> TrendRank | None:
     return TrendRank(category=shelf.snapshot.categories[code], rank=rank, n=group.n, window_days=TREND_WINDOW_DAYS)
 
 
-def _partners(row: int, shelf: Shelf, query: Query, profile: Profile, records: Records) -> tuple[Partner, ...]:
-    """Products of page, cart or purchases that the item was bought together with, in that order, then by lift."""
+def _bought_with(row: int, shelf: Shelf) -> tuple[tuple[int, int, float], ...]:
     column = int(shelf.column_of_row[row])
     if shelf.model is None or column < 0:
         return ()
+    found = (
+        (int(shelf.row_of_column[partner]), orders, lift)
+        for partner, orders, lift in shelf.model.bought_with(column, PARTNERS_ASKED)
+    )
+    return tuple(partner for partner in found if partner[0] >= 0)
+
+
+def _partners(lore: RowLore, near: Nearby, shelf: Shelf, profile: Profile, records: Records) -> tuple[Partner, ...]:
+    """Products of page, cart or purchases that the item was bought together with, in that order, then by lift."""
     found: list[tuple[int, float, Partner]] = []
-    for partner_column, orders, lift in shelf.model.bought_with(column, PARTNERS_ASKED):
-        partner_row = int(shelf.row_of_column[partner_column])
-        if partner_row < 0:
+    for row, orders, lift in lore.partners:
+        if row not in near:
             continue
-        product = records.products.get(shelf.snapshot.product_ids[partner_row])
-        source = _source(partner_row, product, query, profile)
-        if product is None or source is None:
+        product = records.products.get(shelf.snapshot.product_ids[row])
+        if product is None:
             continue
-        rank, name = source
+        rank, source = near[row]
         partner = Partner(
             product_id=product.product_id,
             name=product.name,
             orders=orders,
             lift=lift,
-            source=name,
+            source=source,
             category=product.category,
-            interaction=profile.strongest.get(partner_row) if name == "history" else None,
-            sensitive=records.is_sensitive(partner_row, product),
+            interaction=profile.strongest.get(row) if source == "history" else None,
+            sensitive=records.is_sensitive(row, product),
         )
         found.append((rank, -lift, partner))
     return tuple(partner for _, _, partner in sorted(found, key=lambda entry: entry[:2]))
-
-
-def _source(row: int, product: Product | None, query: Query, profile: Profile) -> tuple[int, PartnerSource] | None:
-    if product is None:
-        return None
-    if product.product_id == query.product_id:
-        return 0, "page"
-    if product.product_id in query.cart:
-        return 1, "cart"
-    if profile.strongest.get(row) in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.VIEW, EventKind.CLICK}:
-        return 2, "history"
-    return None
