@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from app.domain.ranking import Evidence, EvidenceKind, Query
 from app.pipeline.evidence_draft import money
 from app.pipeline.reason_slots import slot_values, variant_of
-from app.pipeline.reasons_schema import ReasonConfig, Template
+from app.pipeline.reasons_schema import ReasonConfig, Template, Wordings
 from app.pipeline.seller_text import plain
 
 AIM_CHARS = 140
@@ -86,6 +86,36 @@ def wording_seed(query: Query, *, known: bool) -> str:
     return who if known else f"stranger {zlib.crc32(who.encode('utf-8', 'surrogatepass')) % STRANGER_WORDINGS}"
 
 
+class _Sayable:
+    """A fact as wordings see it; its slots are filled where one is tried."""
+
+    __slots__ = ("_fact", "_slots", "id", "kind", "strength", "wordings")
+
+    def __init__(self, fact: Evidence, strength: int, wordings: Wordings) -> None:
+        self._fact = fact
+        self._slots: Mapping[str, str] | None = None
+        self.id, self.kind = fact.id, fact.kind
+        self.strength, self.wordings = strength, wordings
+
+    @classmethod
+    def of(cls, fact: Evidence, config: ReasonConfig) -> _Sayable:
+        """The fact with what the file says of its variant."""
+        told = (fact.kind, variant_of(fact.kind, fact.value))
+        return cls(fact, config.strength[told], config.wordings[told])
+
+    @property
+    def slots(self) -> Mapping[str, str]:
+        """Slot → text."""
+        if self._slots is None:
+            self._slots = slot_values(self._fact)
+        return self._slots
+
+
+def _by_freshness(facts: Sequence[_Sayable], used: Mapping[EvidenceKind, int]) -> list[_Sayable]:
+    """The facts by strength, kinds that the slate has said already further back."""
+    return sorted(facts, key=lambda fact: _REPEAT_COST * used[fact.kind] - fact.strength)
+
+
 class _SlateText:
     """What the slate has said so far, and the next sentence in view of it."""
 
@@ -101,38 +131,31 @@ class _SlateText:
         """The item's sentence, unlike every one before."""
         draw = _draw(self._seed, item.product_id)
         prefix = self._config.disclosure if item.promoted else ""
-        for lead in self._by_freshness(item.evidence, self._leads):
-            compiled = self._stated(item.evidence, lead, prefix, draw)
+        facts = [_Sayable.of(fact, self._config) for fact in item.evidence]
+        for lead in _by_freshness(facts, self._leads):
+            compiled = self._stated(facts, lead, prefix, draw)
             if compiled is not None:
                 self._leads[lead.kind] += 1
                 return compiled
         return self._fallback(item, prefix, draw)
 
-    def _by_freshness(self, evidence: Sequence[Evidence], used: Counter[EvidenceKind]) -> list[Evidence]:
-        """The facts by strength, kinds that the slate has said already further back."""
-        return sorted(
-            evidence,
-            key=lambda e: _REPEAT_COST * used[e.kind] - self._config.strength[e.kind, variant_of(e.kind, e.value)],
-        )
-
-    def _stated(self, evidence: Sequence[Evidence], lead: Evidence, prefix: str, draw: int) -> CompiledReason | None:
+    def _stated(self, facts: Sequence[_Sayable], lead: _Sayable, prefix: str, draw: int) -> CompiledReason | None:
         """A new sentence that leads with this fact: the first that fits of all pairings and wordings."""
-        others = [e for e in evidence if _THEMES[e.kind] != _THEMES[lead.kind]]
-        companions: list[Evidence | None] = [*self._by_freshness(others, self._tails), None]
-        variant, values = variant_of(lead.kind, lead.value), slot_values(lead)
+        others = [fact for fact in facts if _THEMES[fact.kind] != _THEMES[lead.kind]]
+        companions: list[_Sayable | None] = [*_by_freshness(others, self._tails), None]
         for companion in companions:
-            for opening in self._openings(self._config.wordings[lead.kind, variant].leads, draw, prefix):
-                head = prefix + _opening(opening, values, lower=bool(prefix))
+            for opening in self._openings(lead.wordings.leads, draw, prefix):
+                head = prefix + _opening(opening, lead.slots, lower=bool(prefix))
                 if companion is None:
                     if len(head) < MAX_CHARS and self._claim(head + "."):
                         self._wordings[opening.source] += 1
                         return CompiledReason(head + ".", (lead.id,))
                     continue
-                tail_variant, tail_values = variant_of(companion.kind, companion.value), slot_values(companion)
-                for ending in self._rotated(self._config.wordings[companion.kind, tail_variant].tails, draw >> 8):
-                    text = head + ending.render(tail_values) + "."
+                for ending in self._rotated(companion.wordings.tails, draw >> 8):
+                    text = head + ending.render(companion.slots) + "."
                     if len(text) <= AIM_CHARS and self._claim(text):
-                        self._wordings.update((opening.source, ending.source))
+                        self._wordings[opening.source] += 1
+                        self._wordings[ending.source] += 1
                         self._tails[companion.kind] += 1
                         return CompiledReason(text, (lead.id, companion.id))
         return None

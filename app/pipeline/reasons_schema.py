@@ -153,7 +153,7 @@ class Template:
 
     def render(self, values: Mapping[str, str]) -> str:
         """The wording with its slots filled. Raises KeyError when `values` lacks one: loading excludes that."""
-        return "".join(literal + (values[slot] if slot is not None else "") for literal, slot in self.parts)
+        return "".join([literal if slot is None else literal + values[slot] for literal, slot in self.parts])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Literal
 
 from app.domain.catalog import Product
 from app.domain.model_calls import ProfileFact
@@ -30,19 +31,15 @@ def slate_items(
     composition = ranking.composition
     ids = scene.shelf.snapshot.product_ids
     placed = [
-        (row, RankedItem(ids[row], position=0, relevance=relevance, promoted=promoted))
+        _Placed(row, ids[row], relevance, promoted)
         for row, relevance, promoted in zip(
             composition.rows.tolist(), composition.relevance.tolist(), composition.promoted.tolist(), strict=True
         )
         if ids[row] in scene.products
     ]
-    items = [
-        replace(item, position=position, ranked_by="llm" if order.ranks(item.product_id) else "baseline")
-        for position, (_, item) in enumerate(placed, start=1)
-    ]
-    if scene.query.reasons == "none" or not items:
-        return tuple(items)
-    rows = [row for row, _ in placed]
+    if scene.query.reasons == "none" or not placed:
+        return tuple(_item(item, n, order) for n, item in enumerate(placed, start=1))
+    rows = [item.row for item in placed]
     found = evidence_of_rows(scene, rows) if known is None else [known[row] for row in rows]
     proofs = [_proved(scene, order, product, evidence) for product, evidence in found]
     compiled = compile_reasons(
@@ -57,24 +54,60 @@ def slate_items(
                 price_minor=product.price_minor,
                 promoted=item.promoted,
             )
-            for item, (product, evidence) in zip(items, found, strict=True)
+            for item, (product, evidence) in zip(placed, found, strict=True)
         ],
         seed=wording_seed(scene.query, known=scene.profile.used),
         config=scene.config,
     )
     said: set[str] = set()
     finished = []
-    for item, (_, evidence), proof, reason in zip(items, found, proofs, compiled, strict=True):
+    for n, (item, (_, evidence), proof, reason) in enumerate(
+        zip(placed, found, proofs, compiled, strict=True), start=1
+    ):
         if proof is not None and proof.ok and proof.text not in said and not item.promoted:
-            spoken = replace(item, reason=proof.text, reason_source="llm")
-            cited = proof.evidence_ids
+            finished.append(_item(item, n, order, proof.text, "llm", _cited(evidence, proof.evidence_ids)))
         else:
             failed = () if proof is None else tuple(dict.fromkeys(failure.kind for failure in proof.failures))
-            spoken = replace(item, reason=reason.text, reason_source="template", refused=failed)
-            cited = reason.evidence_ids
-        said.add(spoken.reason or "")
-        finished.append(replace(spoken, evidence=tuple(e for e in evidence if e.id in cited)))
+            cited = _cited(evidence, reason.evidence_ids)
+            finished.append(_item(item, n, order, reason.text, "template", cited, failed))
+        said.add(finished[-1].reason or "")
     return tuple(finished)
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """One position of a composition."""
+
+    row: int
+    product_id: str
+    relevance: float
+    promoted: bool
+
+
+def _item(
+    placed: _Placed,
+    position: int,
+    order: ModelOrder,
+    reason: str | None = None,
+    source: Literal["llm", "template"] | None = None,
+    evidence: tuple[Evidence, ...] = (),
+    refused: tuple[str, ...] = (),
+) -> RankedItem:
+    return RankedItem(
+        product_id=placed.product_id,
+        position=position,
+        relevance=placed.relevance,
+        ranked_by="llm" if order.ranks(placed.product_id) else "baseline",
+        promoted=placed.promoted,
+        reason=reason,
+        reason_source=source,
+        evidence=evidence,
+        refused=refused,
+    )
+
+
+def _cited(evidence: Sequence[Evidence], ids: Sequence[str]) -> tuple[Evidence, ...]:
+    return tuple(fact for fact in evidence if fact.id in ids)
 
 
 def sentence_proof(
