@@ -143,7 +143,8 @@ def _as_wished(scenario: Scenario, wish: Wish) -> Scenario:
     seconds = scenario.seconds if wish.seconds is None else wish.seconds
     if wish.requests is not None:
         seconds = max(1.0, wish.requests / (shoppers / THINK_S if shoppers else rate))
-    return replace(scenario, rate=rate, seconds=seconds, shoppers=shoppers)
+    warm_up_s = min(scenario.warm_up_s, seconds / 2.0)
+    return replace(scenario, rate=rate, seconds=seconds, shoppers=shoppers, warm_up_s=warm_up_s)
 
 
 @contextmanager
@@ -258,7 +259,8 @@ def _outage(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say:
         down += _in_a_row(mine, turn_s, before)
         by_way[way] += _in_a_row(mine, turn_s, of_way)
         plain += _in_a_row(other, turn_s, before)
-        say(f"  {len(down):,} requests to the service whose provider is down ({WAY_NAMES[way]})")
+        asked = sum(p.kind == "slate" for p, _ in down)
+        say(f"  {asked:,} slates asked of the service whose provider is down (last: {WAY_NAMES[way]})")
     plain_s = scenario.seconds / 2.0
     legs = [
         Leg("provider down", scenario.rate, figures(down, 0.0, scenario.seconds)),
