@@ -118,7 +118,13 @@ def told(result: Result) -> list[str]:
             "Held: " + "; ".join(_bound(hold.says, hold.at_most, hold.at_least, hold.unit) for hold in holds) + "."
         )
     lines += result.notes
-    for name in ("goodput_of_peak", "p99_to_no_model", "p50_to_no_model", "available_after"):
+    for name in (
+        "goodput_of_peak",
+        "with_events_goodput_of_peak",
+        "p99_to_no_model",
+        "p50_to_no_model",
+        "available_after",
+    ):
         if name in result.measures:
             lines.append(f"{_NAMES[name]}: {figure(result.measures[name])}.")
     main = main_leg(result).figures
@@ -134,6 +140,7 @@ def told(result: Result) -> list[str]:
 
 _NAMES = {
     "goodput_of_peak": "Goodput under overload as a share of the peak",
+    "with_events_goodput_of_peak": "The same with three times the events as well",
     "p99_to_no_model": "p99 with the provider down to p99 without a model",
     "p50_to_no_model": "The same of p50",
     "available_after": "Available afterwards, at half of the peak",
@@ -147,7 +154,8 @@ def circumstances(result: Result) -> str:
     cpu = (
         ""
         if math.isnan(result.service_cpu_ms)
-        else f" The service used {result.service_cores:.2f} cores, {result.service_cpu_ms:.1f} CPU ms a request."
+        else f" The service used {result.service_cores:.2f} cores, {result.service_cpu_ms:.1f} CPU ms for each request "
+        "that it did not refuse."
     )
     return (
         f"{result.measured_on}, {who}, provider: {result.provider}, seed {result.seed}, {result.machine.get('cores')} "

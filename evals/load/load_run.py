@@ -23,10 +23,13 @@ from evals.load.scenarios import OUTAGE_REQUESTS, Name, Scenario
 from evals.load.traffic import THINK_S, Crowd, Traffic
 from evals.ranking.results import machine
 
-RAMP_FACTOR = 1.25
+RAMP_FACTOR = 1.35
 RAMP_STEPS = 18
 RAMP_ENDS = 0.8
-"""A ramp ends when fewer than this share of a step's slates come in time."""
+"""A step is too much when fewer than this share of its slates come in time."""
+
+RAMP_FINE = 1.06
+"""A ramp ends when what was too much and what was not lie so close together."""
 
 FLAP_S = 10.0
 DOWN: tuple[Way, ...] = ("refused", "hang", "error500")
@@ -201,21 +204,22 @@ def _flaps(scenario: Scenario, switched: Provider | None) -> list[Switch]:
 
 def _ramp(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: Say) -> tuple[Result, float]:
     legs: list[Leg] = []
-    rate = scenario.rate
+    rate, kept_up, gave_way = scenario.rate, 0.0, math.inf
     place.sent(traffic.open(rate, scenario.warm_up_s))
-    for _ in range(RAMP_STEPS):
-        seen = place.sent(traffic.open(rate, scenario.seconds))
-        found = figures(seen, 0.0, scenario.seconds)
+    while len(legs) < RAMP_STEPS and gave_way > RAMP_FINE * kept_up:
+        found = figures(place.sent(traffic.open(rate, scenario.seconds)), 0.0, scenario.seconds)
         legs.append(Leg(f"{rate:.0f} {STEP}", rate, found))
         say(f"  {rate:.0f} slates/s: {found.goodput:.1f} in time")
-        offered = found.slates.planned / scenario.seconds
-        if found.goodput < RAMP_ENDS * offered:
-            break
-        rate *= RAMP_FACTOR
+        if found.goodput >= RAMP_ENDS * found.slates.planned / scenario.seconds:
+            kept_up = rate
+        else:
+            gave_way = rate
+        rate = rate * RAMP_FACTOR if gave_way == math.inf else math.sqrt(max(kept_up, gave_way / 2.0) * gave_way)
+    legs.sort(key=lambda leg: leg.rate)
     best = max(legs, key=lambda leg: leg.figures.goodput)
     told = {**measures(best.figures), "peak_goodput": best.figures.goodput, "peak_at": best.rate}
     notes = [f"The peak is {best.figures.goodput:.1f} slates a second in time, at {best.rate:.0f} asked for."]
-    if len(legs) == RAMP_STEPS:
+    if gave_way == math.inf:
         notes.append("The last step was still answered in time: the peak may lie higher.")
     return place.result(scenario, wish, legs, told, notes), best.figures.goodput
 
@@ -229,14 +233,17 @@ def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, sa
         legs += ramp.legs
     else:
         place.sent(traffic.open(peak / 2.0, scenario.warm_up_s))
-    rate = scenario.rate * peak
-    seen = place.sent(traffic.open(rate, SETTLE_S + scenario.seconds))
-    found = figures([(p, r) for p, r in seen if p.due_s >= SETTLE_S], SETTLE_S, scenario.seconds)
+    rate, found = scenario.rate * peak, []
+    for doing in (1.0 / scenario.rate, 1.0):
+        seen = place.sent(traffic.open(rate, SETTLE_S + scenario.seconds, doing=doing))
+        found.append(figures([(p, r) for p, r in seen if p.due_s >= SETTLE_S], SETTLE_S, scenario.seconds))
     after = place.sent(traffic.open(peak / 2.0, scenario.warm_up_s))
     again = figures(after, 0.0, scenario.warm_up_s)
-    legs += [Leg("overload", rate, found), Leg("after it, half of the peak", peak / 2.0, again)]
-    told = {**measures(found), "peak_goodput": peak, "goodput_of_peak": found.goodput / peak}
-    told["available_after"] = again.availability
+    legs.append(Leg("overload", rate, found[0]))
+    legs.append(Leg("as many events more", rate, found[1]))
+    legs.append(Leg("after it, half of the peak", peak / 2.0, again))
+    told = {**measures(found[0]), "peak_goodput": peak, "goodput_of_peak": found[0].goodput / peak}
+    told |= {"with_events_goodput_of_peak": found[1].goodput / peak, "available_after": again.availability}
     return place.result(scenario, wish, legs, told)
 
 

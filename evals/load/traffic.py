@@ -145,9 +145,12 @@ class Traffic:
         *,
         start_s: float = 0.0,
         beside: Mapping[Kind, float] | None = None,
+        doing: float = 1.0,
         leg: int = 0,
     ) -> list[Planned]:
         """An open loop: `rate` pages a second for some seconds, and `beside` other requests for each of them.
+
+        Args:    doing: share of what shoppers do between pages that is sent.
 
         Returns: ordered by time; the events of the last pages may come up to 3 s after the end and are left out.
         """
@@ -159,7 +162,7 @@ class Traffic:
             if turn is None:
                 live[place] = self._session()
                 turn = next(live[place])
-            planned += self._turn(turn, at, start_s + seconds, leg)
+            planned += self._turn(turn, at, start_s + seconds, leg, doing=doing)
         for kind, share in (beside or {}).items():
             planned += [
                 Planned(at, kind, self._other(kind), leg) for at in self._arrivals(rate * share, start_s, seconds)
@@ -191,13 +194,15 @@ class Traffic:
         while rate > 0.0 and (at := at + self._draw.expovariate(rate)) < start_s + seconds:
             yield at
 
-    def _turn(self, turn: Turn, at: float, ends: float, leg: int, lane: int = -1) -> Iterator[Planned]:
+    def _turn(
+        self, turn: Turn, at: float, ends: float, leg: int, lane: int = -1, doing: float = 1.0
+    ) -> Iterator[Planned]:
         yield Planned(at, "slate", self._page(turn.page), leg, 0, lane)
         if not self._writes:
             return
         for deed in turn.deeds:
             due = at + self._draw.uniform(*_DOES_S)
-            if due < ends:
+            if due < ends and (doing >= 1.0 or self._draw.random() < doing):
                 yield Planned(due, "events", self._event(deed), leg, 0, lane)
 
     def _session(self) -> Iterator[Turn]:

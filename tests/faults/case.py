@@ -19,7 +19,7 @@ from tests.support.fault_server import Fault, FaultServer
 from tests.support.faulted_service import Answer, FaultedService
 
 SLACK_S = 1.0
-"""Beyond the deadline, for a machine that does other things, too; evals/load/outage.py measures the true figure."""
+"""Beyond the deadline, for a machine that does other things, too; `shelfwise eval load` measures the true figure."""
 
 MEMORY_MB = 20.0
 LEAK_S = 3.0
