@@ -1,9 +1,8 @@
-"""The server of one process: uvicorn, with a heap that is not searched for garbage all the time, and a quiet end."""
+"""The server of one process: uvicorn, and a quiet end."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 from types import FrameType
 
@@ -32,9 +31,6 @@ class Server(uvicorn.Server):
         """Opens everything, then the port."""
         await super().startup(sockets=sockets)
         self._loop = asyncio.get_running_loop()
-        # Catalogue, indexes and libraries stay for good: to search them for garbage takes all threads 0.2 s each time.
-        gc.collect()
-        gc.freeze()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal to end."""
