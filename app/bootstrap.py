@@ -30,6 +30,7 @@ from app.adapters.sql_store.store import SqlStore
 from app.adapters.trend_keeper import TrendKeeper
 from app.admission import Door
 from app.assistant import ShoppingAssistant
+from app.bounded_pool import BoundedPool
 from app.browse import Browsing
 from app.domain.errors import ConfigurationError, EmbedderUnavailable
 from app.domain.interactions import Consent, Personalization
@@ -52,7 +53,6 @@ from app.service import RecommendationService, ServiceParts
 from app.settings import Settings
 from app.shelves import ShelfService
 from app.slate_memo import SlateMemo
-from app.telemetry import ContextPool
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +61,9 @@ _LEVEL: TypeAdapter[Personalization] = TypeAdapter(Personalization)
 
 REQUEST_THREADS = 8
 """As many as may ever be needed; how many have work at a time is the door's to say (app/admission.py)."""
+
+MOST_PIECES_WAITING = 256
+"""For a thread of each pool; as many as there are answers under way at most (app/admission.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Application:
     intake: EventIntake
     parts: ServiceParts  # what `service` is made of
     service: RecommendationService
-    pools: tuple[ContextPool, ContextPool]
+    pools: tuple[BoundedPool, BoundedPool]  # requests, searches
     model: ModelParts | None  # None: no model is configured
     trends: TrendKeeper
     shelves: ShelfService
@@ -209,8 +212,8 @@ def build(settings: Settings, *, embedder: Embedder | None = None, workers: bool
         observer=observing.told,
     )
     pools = (
-        ContextPool(REQUEST_THREADS, thread_name_prefix="request"),
-        ContextPool(2 * REQUEST_THREADS, thread_name_prefix="search"),
+        BoundedPool(REQUEST_THREADS, waiting_most=MOST_PIECES_WAITING, thread_name_prefix="request"),
+        BoundedPool(2 * REQUEST_THREADS, waiting_most=MOST_PIECES_WAITING, thread_name_prefix="search"),
     )
     leases = SqlLeases.open(settings.sqlalchemy_url) if workers else None
     door = Door(places_most=settings.work_at_once_most, wait_s=settings.work_wait_ms / 1000.0)

@@ -15,7 +15,7 @@ import numpy as np
 import structlog
 
 from app.domain.catalog import IntArray, Product
-from app.domain.errors import EmbedderUnavailable, IndexUnavailable
+from app.domain.errors import EmbedderUnavailable, IndexUnavailable, Overloaded
 from app.domain.interactions import Consent, Interaction, Shopper
 from app.domain.ranking import Query
 from app.pipeline.candidates import (
@@ -330,7 +330,8 @@ def _in_time(search: Future[_T], part: str) -> _T | None:
     try:
         return search.result(timeout=INDEX_TIMEOUT_S)
     except TimeoutError:
+        search.cancel()  # where it has not begun: nobody waits for it any more
         log.warning("search_late", part=part, waited_s=INDEX_TIMEOUT_S)
-    except IndexUnavailable as error:
+    except (IndexUnavailable, Overloaded) as error:
         log.warning("search_failed", part=part, reason=str(error))
     return None

@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.05
 """How often a stream looks whether more of the reply has arrived; parsing a reply takes well under a millisecond."""
 
+MOST_FLIGHTS = 64
+"""Calls that are under way or wait for their reservation: a ledger that hangs must not gather them without end."""
+
 MAX_OUTPUT_TOKENS = 700
 """Room for ten sentences; a reply of five takes about 200."""
 
@@ -203,6 +206,8 @@ class RerankStage:
         refusal = self._calls.refusal(plan.model)
         if refusal is not None:
             return refusal
+        if len(self._flights) >= MOST_FLIGHTS:
+            return "overloaded"
         given = prompt_input(items, facts, seed=plan.key)
         reasons = min(query.limit, ORDER_MAX, len(items))
         call = rerank_call(

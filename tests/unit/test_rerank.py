@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import pytest
 
+from app.admission import Door, Rank, hold, release
 from app.bootstrap import Application, build, open_model
 from app.domain.budgets import Payer
 from app.domain.deadline import Deadline
@@ -67,7 +68,11 @@ class Shop:
 def ask(shop: Shop, provider: SimulatedProvider, tmp_path: Path) -> Iterator[Callable[..., T]]:
     """Runs a coroutine function on the shop with a model stage, cache and ledger of its own; settings by name."""
 
-    def run(work: Callable[[Application], Coroutine[None, None, T]], **changes: object) -> T:
+    def run(
+        work: Callable[[Application], Coroutine[None, None, T]],
+        pressed: Callable[[], bool] = lambda: False,
+        **changes: object,
+    ) -> T:
         settings = demo_settings(
             tmp_path,
             llm_model="openai/simulated-ranker",
@@ -80,7 +85,7 @@ def ask(shop: Shop, provider: SimulatedProvider, tmp_path: Path) -> Iterator[Cal
         )
 
         async def whole() -> T:
-            model = open_model(settings)
+            model = open_model(settings, pressed=pressed)
             parts = replace(shop.application.parts, rerank=model.stage)
             application = replace(shop.application, model=model, parts=parts, service=RecommendationService(parts))
             try:
@@ -521,6 +526,60 @@ def test_a_burst_beyond_the_places_is_told_as_overload(ask, provider) -> None:
     assert fallbacks.count("overloaded") >= 1
     assert set(outcomes) <= {"complete", "overloaded"}
     assert cost == 0.0
+
+
+def test_under_pressure_models_are_given_up_first(ask, provider) -> None:
+    """The baseline at once, told as overload under its gate line, without a call; remembered by nobody, so that the
+    next request has a model again."""
+    pressed = True
+
+    async def work(application: Application) -> tuple[Slate, Slate]:
+        nonlocal pressed
+        under = await slate_of(application, placement="cart", limit=4)
+        pressed = False
+        return under, await slate_of(application, placement="cart", limit=4)
+
+    before = provider.status()["counts"]["requests"]
+    under, after = ask(work, pressed=lambda: pressed)
+    assert (under.strategy, under.fallback_reason, under.gate) == ("baseline", "overloaded", "11+/none")
+    assert len(under.items) == 4
+    assert after.strategy == "llm"
+    assert provider.status()["counts"]["requests"] == before + 1
+
+
+def test_under_pressure_a_stored_order_is_used(ask) -> None:
+    """It costs less than the baseline."""
+    pressed = False
+
+    async def work(application: Application) -> Slate:
+        nonlocal pressed
+        await slate_of(application, placement="email", limit=5)
+        await settled(application)
+        pressed = True
+        return await slate_of(application, placement="email", limit=3)
+
+    slate = ask(work, pressed=lambda: pressed)
+    assert (slate.strategy, slate.fallback_reason) == ("cache", None)
+
+
+def test_who_waits_for_the_model_takes_no_place(ask) -> None:
+    """The place at the door is free while the provider thinks, and taken up again for the rest of the work."""
+    door = Door(places_most=2, wait_s=0.1)
+
+    async def work(application: Application) -> list[tuple[int, int]]:
+        place = door.ask(Rank.SLATE, "any", lambda: None)
+        token = hold(place)
+        seen = [(door.working, door.elsewhere)]
+        asked = asyncio.create_task(slate_of(application, placement="search"))
+        while not asked.done():
+            await asyncio.sleep(0.001)
+            seen.append((door.working, door.elsewhere))
+        release(token)
+        return seen
+
+    seen = ask(work)
+    assert seen[0] == seen[-1] == (1, 0)
+    assert (0, 1) in seen
 
 
 def test_a_ledger_that_can_not_be_written_is_no_budget_that_is_spent(ask, monkeypatch) -> None:
