@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -18,6 +19,8 @@ from app.telemetry import note_slate, note_stages
 API_VERSION = "1"
 _HIDDEN_REASON: PublicReason = "shop_policy"  # for a rule without a public reason of its own
 Json = dict[str, object]
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+_format_minor = functools.lru_cache(maxsize=8192)(format_minor)  # prices of a shop: the same ones again and again
 
 
 def respond(body: Json) -> Response:
@@ -212,7 +215,7 @@ def moment(epoch_s: float) -> str:
 
 
 def _amount(minor: int | None, currency: str) -> str | None:
-    return None if minor is None else format_minor(minor, currency)
+    return None if minor is None else _format_minor(minor, currency)
 
 
 def evidence_answer(evidence: Evidence, currency: str) -> Json:
@@ -228,17 +231,26 @@ def _plain(value: Mapping[str, object], currency: str) -> tuple[Json, bool]:
     plain: Json = {}
     has_money = False
     for name, content in value.items():
-        if name.endswith("_minor") and isinstance(content, int | float):
-            plain[_camel(name.removesuffix("_minor"))] = format_minor(round(content), currency)
+        camel, money = _names(name)
+        if money is not None and isinstance(content, (int, float)):
+            plain[money] = _format_minor(round(content), currency)
             has_money = True
+        elif type(content) in _SCALARS:  # nearly all are; the general questions below are slow ones
+            plain[camel] = content
         elif isinstance(content, Mapping):
-            plain[_camel(name)], inner = _plain(content, currency)
+            plain[camel], inner = _plain(content, currency)
             has_money = has_money or inner
         elif isinstance(content, Sequence) and not isinstance(content, str):
-            plain[_camel(name)] = list(content)
+            plain[camel] = list(content)
         else:
-            plain[_camel(name)] = content
+            plain[camel] = content
     return plain, has_money
+
+
+@functools.lru_cache(maxsize=1024)
+def _names(name: str) -> tuple[str, str | None]:
+    """A value's name in camelCase, and its name as an amount, None where it is none; evidence has a few dozen names."""
+    return _camel(name), _camel(name.removesuffix("_minor")) if name.endswith("_minor") else None
 
 
 def _camel(name: str) -> str:

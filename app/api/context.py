@@ -226,14 +226,35 @@ async def _context(request: Request) -> ApiContext:
 async def _caller(
     request: Request,
     _key: Annotated[str | None, Depends(_KEY_HEADER)],
-    token: Annotated[str | None, Depends(_TOKEN_HEADER)],
+    _token: Annotated[str | None, Depends(_TOKEN_HEADER)],
 ) -> Caller:
-    scope: KeyScope | None = request.scope["state"].get("key_scope")
-    if scope is None:  # Gate has refused this already; a router mounted past it stays closed too
+    return caller_of(request.scope)
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Who is calling. Raises: ApiError (401 api_key_missing): nobody that the gate let in."""
+    state = scope["state"]
+    key_scope: KeyScope | None = state.get("key_scope")
+    if key_scope is None:  # Gate has refused this already; a router mounted past it stays closed too
         raise ApiError(Code.API_KEY_MISSING, "Send a key of this service in the X-API-Key header.")
-    state = request.scope["state"]
-    context = ApiContext.of(request.scope)
-    return Caller(scope, token, context.tokens, state.get("key_id", ""), state.get("address"), context.limits)
+    context = ApiContext.of(scope)
+    return Caller(
+        key_scope,
+        shopper_token(scope),
+        context.tokens,
+        state.get("key_id", ""),
+        state.get("address"),
+        context.limits,
+    )
+
+
+def shopper_token(scope: Scope) -> str | None:
+    """The shopper's token that came with a request, None without one."""
+    for name, value in scope["headers"]:
+        if name == b"x-shopper-token":
+            token: str = value.decode("latin-1")
+            return token or None
+    return None
 
 
 Context = Annotated[ApiContext, Depends(_context)]

@@ -9,21 +9,31 @@ from app.api.errors import ApiError, Code, FieldError
 
 async def _single_values(request: Request) -> None:
     """Refuses `limit=5&limit=50`: which one counts would be a guess, and two readers may guess differently."""
-    _refuse_repeats(request, frozenset())
+    read_values(request, frozenset())
 
 
 async def _single_values_but_lists(request: Request) -> None:
     """The same where some parameters are lists."""
-    _refuse_repeats(request, LISTS)
+    read_values(request, LISTS)
 
 
-def _refuse_repeats(request: Request, lists: frozenset[str]) -> None:
-    seen: set[str] = set()
-    for name, _ in request.query_params.multi_items():
-        if name in seen and name not in lists:
+def read_values(request: Request, lists: frozenset[str]) -> dict[str, str | list[str]]:
+    """The values of a query string by name; of those in `lists` all, in their order.
+
+    Raises: ApiError (422 invalid_request): another one is given several times.
+    """
+    values: dict[str, str | list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        if name in lists:
+            several = values.setdefault(name, [])
+            assert isinstance(several, list)
+            several.append(value)
+        elif name in values:
             errors = [FieldError(name, "must be given once")]
             raise ApiError(Code.INVALID_REQUEST, f"Not valid: {name}.", errors=errors)
-        seen.add(name)
+        else:
+            values[name] = value
+    return values
 
 
 LISTS = frozenset({"categories", "brands", "attributes"})

@@ -15,13 +15,14 @@ from app.api.errors import Code
 from app.api.openapi import answers, body_codes
 from app.api.parameters import SingleValues
 from app.api.queries import query_from
+from app.api.quick_route import QuickRoute
 from app.api.rendering import Asked
 from app.api.schemas import Identifier, RecommendationBody, RecommendationParams, WhyParams, to_minor
 from app.domain import ranking
 from app.domain.deadline import Deadline
 from app.domain.errors import UnknownProduct, UnknownRecommendation
 
-router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
+router = APIRouter(prefix="/api/recommendations", tags=["recommendations"], route_class=QuickRoute)
 
 
 @router.get(

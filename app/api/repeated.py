@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.answers import note
-from app.api.context import ApiContext, Caller
+from app.api.context import ApiContext, Caller, shopper_token
 from app.api.errors import ApiError
 from app.api.keys import KeyScope
 
@@ -44,7 +44,7 @@ class Repeated:
         secret = key_scope is KeyScope.SECRET
         if asked.query.user_id is not None and not secret:
             try:
-                Caller(key_scope, _token(scope), context.tokens).require_shopper(asked.query.user_id)
+                Caller(key_scope, shopper_token(scope), context.tokens).require_shopper(asked.query.user_id)
             except ApiError:
                 return None  # the router tells of it
         slate = context.service.again(asked.query)
@@ -53,11 +53,3 @@ class Repeated:
         scope.update(asked.route)
         note(scope, slate)
         return context.renderer.body(slate, secret=secret)
-
-
-def _token(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"x-shopper-token":
-            token: str = value.decode("latin-1")
-            return token
-    return None

@@ -13,13 +13,14 @@ from app.api.context import Context, CurrentCaller
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.parameters import SingleValuesButLists
+from app.api.quick_route import QuickRoute
 from app.api.schemas import SearchParams, to_minor
 from app.api.shelves import shelf_query, show
 from app.domain import ranking
 from app.domain.money import format_minor
 from app.domain.searching import Facets, FacetValue, SearchFacts
 
-router = APIRouter(tags=["shelves"])
+router = APIRouter(tags=["shelves"], route_class=QuickRoute)
 
 
 @router.get(

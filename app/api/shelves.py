@@ -11,15 +11,15 @@ from starlette.responses import Response
 from app.api.answer_schemas import SlateAnswer
 from app.api.answers import Json, note, respond, slate_answer
 from app.api.context import ApiContext, Caller, Context, CurrentCaller
-from app.api.encoded_ids import EncodedIdRoute
 from app.api.errors import Code
 from app.api.openapi import answers
 from app.api.parameters import SingleValues
+from app.api.quick_route import QuickEncodedIdRoute
 from app.api.schemas import Identifier, ShelfParams, TrendingParams, to_minor
 from app.domain import ranking
 from app.shelves import Shelved
 
-router = APIRouter(tags=["shelves"], route_class=EncodedIdRoute)
+router = APIRouter(tags=["shelves"], route_class=QuickEncodedIdRoute)
 
 
 @router.get(

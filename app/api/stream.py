@@ -18,12 +18,13 @@ from app.api.errors import Code
 from app.api.openapi import stream_answers
 from app.api.parameters import SingleValues
 from app.api.queries import query_from
+from app.api.quick_route import QuickRoute
 from app.api.schemas import RecommendationParams
 from app.domain import ranking
 from app.domain.deadline import Deadline
 from app.work import Streamed
 
-router = APIRouter(prefix="/api/recommendations", tags=["recommendations"])
+router = APIRouter(prefix="/api/recommendations", tags=["recommendations"], route_class=QuickRoute)
 
 REASONS_UNTIL_MS = 8000
 """How long a stream stays open for reasons: as long as a model call may take."""
