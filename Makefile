@@ -78,7 +78,7 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/python -m evals.load.model_bench
 	$(BIN)/python -m evals.load.events_bench
 	$(BIN)/python -m evals.load.shelf_bench
-	$(DEMO) $(BIN)/python -m evals.load.mixed_bench var/demo
+	$(BIN)/shelfwise eval load --scenario mixed --workers 2 --seconds 300 --rate 12 --data var/demo --out var/bench/load
 	$(BIN)/python -m evals.load.chat_bench
 	$(BIN)/python -m evals.load.browser_bench --data var/demo
 

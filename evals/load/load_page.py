@@ -155,7 +155,7 @@ def circumstances(result: Result) -> str:
         ""
         if math.isnan(result.service_cpu_ms)
         else f" The service used {result.service_cores:.2f} cores, {result.service_cpu_ms:.1f} CPU ms for each request "
-        "that it did not refuse."
+        f"that it did not refuse, {result.service_mb:,.0f} MiB at the end."
     )
     return (
         f"{result.measured_on}, {who}, provider: {result.provider}, seed {result.seed}, {result.machine.get('cores')} "

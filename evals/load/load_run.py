@@ -100,6 +100,7 @@ class Place:
             generator=generator,
             service_cpu_ms=cpu_s * 1000.0 / asked if asked else math.nan,
             service_cores=cpu_s / wall_s if wall_s else math.nan,
+            service_mb=sum(service.memory_mb() for service in self.services),
             load_before=self._load,
             load_after=os.getloadavg()[0],
             seed=wish.seed,

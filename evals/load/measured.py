@@ -59,6 +59,7 @@ class Result:
     generator: Generator
     service_cpu_ms: Measure  # per slate, whatever came beside it included; NaN where it can't be told
     service_cores: Measure  # busy on average
+    service_mb: Measure  # resident at the end, all its processes
     load_before: float  # of the machine, so many processes wanted a core
     load_after: float
     seed: int

@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 START_S = 120.0
 STOP_S = 30.0
 _TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _IMPORT_S = 6.0
 """How long a service takes to import its model's library behind the start."""
 
@@ -54,7 +55,11 @@ class Service:
 
     def cpu_s(self) -> float:
         """CPU seconds of the process and of all below it; NaN of somebody else's."""
-        return float("nan") if self.pid is None else _cpu_s(self.pid)
+        return float("nan") if self.pid is None else sum(_each(self.pid, _cpu_s))
+
+    def memory_mb(self) -> float:
+        """Resident memory of the same; pages that processes share count once for each. NaN of somebody else's."""
+        return float("nan") if self.pid is None else sum(_each(self.pid, _memory_mb))
 
 
 class Provider:
@@ -202,18 +207,26 @@ def _switch(switches: Sequence[Switch], began: float, ended: threading.Event) ->
         switch.do()
 
 
-def _cpu_s(pid: int) -> float:
-    total, waiting = 0, [pid]
+def _each(pid: int, read: Callable[[Path], float]) -> Iterator[float]:
+    """What is read in /proc of a process and of each below it; those that have just ended are left out."""
+    waiting = [pid]
     while waiting:
         one = Path(f"/proc/{waiting.pop()}")
         try:
-            fields = (one / "stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
+            yield read(one)
             for task in (one / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
         except OSError:
             continue
-    return total / _TICKS
+
+
+def _cpu_s(process: Path) -> float:
+    fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _memory_mb(process: Path) -> float:
+    return int((process / "statm").read_text().split()[1]) * _PAGE_MB
 
 
 def free_port() -> int:

@@ -143,12 +143,13 @@ SCENARIOS: Mapping[Name, Scenario] = {
         ),
         Scenario(
             "mixed",
-            "Everything at once: slates, events, searches, similar products, the assistant and the shop's report.",
+            "Everything at once: slates, events, searches, similar products, the assistant, the shop's report, and "
+            "stocks that change.",
             rate=6.0,
             seconds=60.0,
             provider="up",
             holds=(_AVAILABLE, _IN_TIME, _CLEAN),
-            beside={"search": 0.3, "similar": 0.4, "chat": 0.03, "report": 0.02},
+            beside={"search": 0.3, "similar": 0.4, "chat": 0.03, "report": 0.02, "catalogue": 0.06},
         ),
         Scenario(
             "shoppers",

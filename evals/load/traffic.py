@@ -25,7 +25,7 @@ from app.domain.interactions import EventKind, Interaction
 from app.domain.ranking import Query
 from evals.load.open_loop import Planned
 from evals.load.replay import LOGGED_KINDS, Day, Moment, Visit
-from evals.load.verdict import SLATE_ITEMS, Kind
+from evals.load.verdict import SLATE_ITEMS, WRITING, Kind
 
 ZIPF = 1.0
 ANONYMOUS = 0.3
@@ -108,7 +108,7 @@ class Traffic:
     """Draws requests. The same crowd and seed draw the same.
 
     Args: host: what requests name as their host; headers: more lines of each head, such as a key;
-          writes: whether events are sent; strangers: nobody is a known shopper, for a shop that is not a copy.
+          writes: whether events and changed stocks are sent; strangers: nobody is a known shopper.
     """
 
     def __init__(
@@ -164,6 +164,8 @@ class Traffic:
                 turn = next(live[place])
             planned += self._turn(turn, at, start_s + seconds, leg, doing=doing)
         for kind, share in (beside or {}).items():
+            if kind in WRITING and not self._writes:
+                continue
             planned += [
                 Planned(at, kind, self._other(kind), leg) for at in self._arrivals(rate * share, start_s, seconds)
             ]
@@ -253,6 +255,9 @@ class Traffic:
             return self._get(f"/api/products/{quote(product, safe='')}/similar?limit={SLATE_ITEMS}")
         if kind == "report":
             return self._get("/api/metrics/business")
+        if kind == "catalogue":
+            stock = {"stock": self._draw.randint(0, 30)}
+            return self._sent("PATCH", f"/api/products/{quote(product, safe='')}", stock)
         asked = self._draw.choice((text, *_FAREWELLS))
         message = {"role": "user", "parts": [{"type": "text", "text": asked}]}
         who = f"{self._label}chat{next(self._sessions)}"
@@ -265,11 +270,12 @@ class Traffic:
         return f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode()
 
     def _post(self, path: str, body: Mapping[str, object]) -> bytes:
+        return self._sent("POST", path, body)
+
+    def _sent(self, method: str, path: str, body: Mapping[str, object]) -> bytes:
         text = orjson.dumps(body)
-        head = (
-            f"POST {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\nContent-Length: {len(text)}\r\n\r\n"
-        )
-        return head.encode() + text
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
+        return f"{head}Content-Length: {len(text)}\r\n\r\n".encode() + text
 
 
 def _with(turns: list[Turn], moment: Moment) -> list[Turn]:

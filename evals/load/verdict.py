@@ -9,8 +9,9 @@ import orjson
 
 from evals.load.http_connection import Answer
 
-Kind = Literal["slate", "events", "search", "similar", "chat", "report"]
-KINDS: tuple[Kind, ...] = ("slate", "events", "search", "similar", "chat", "report")
+Kind = Literal["slate", "events", "search", "similar", "chat", "report", "catalogue"]
+WRITING: frozenset[Kind] = frozenset({"events", "catalogue"})
+"""Kinds that leave something behind in the shop."""
 
 Worth = Literal[
     "good",  # what was asked for, whole
@@ -52,7 +53,7 @@ def judged(kind: Kind, answer: Answer) -> Verdict:
         return Verdict("wrong", "no JSON object")
     if kind == "events":
         return _events(body)
-    if kind == "report":
+    if kind in ("report", "catalogue"):
         return Verdict("good")
     return _items(body, kind)
 

@@ -75,9 +75,9 @@ def test_requests_beside_the_slates_come_in_proportion() -> None:
 
 
 def test_a_foreign_shop_is_asked_by_strangers_and_left_as_it_is() -> None:
-    """No shopper's id and no event; the key is in every head."""
+    """No shopper's id, no event and no changed product; the key is in every head."""
     traffic = Traffic(CROWD, 3, host="shop:80", headers={"X-API-Key": "k"}, writes=False, strangers=True)
-    plan = traffic.open(10.0, 60.0)
+    plan = traffic.open(10.0, 60.0, beside={"catalogue": 0.5})
     assert {one.kind for one in plan} == {"slate"}
     assert all("userId" not in asked(one) for one in plan)
     assert all(b"\r\nX-API-Key: k\r\n" in one.request and b"\r\nHost: shop:80\r\n" in one.request for one in plan)

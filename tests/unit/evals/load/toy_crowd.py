@@ -37,6 +37,7 @@ DONE = {
     "search": Answer(200, False, SLATE),
     "similar": Answer(200, False, SLATE),
     "report": Answer(200, False, b"{}"),
+    "catalogue": Answer(200, False, b"{}"),
     "chat": Answer(200, False, b"data: [DONE]\n\n"),
 }
 Refuses = Callable[[int], Answer | None]
