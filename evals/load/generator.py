@@ -2,7 +2,8 @@
 
     python -m evals.load.generator PLAN_FILE REPLIES_FILE
 
-Started by evals.load.running; both files are its own format. It imports nothing of the service.
+Started by evals.load.running; both files are its own format. Its one line of output is the moment at which the plan
+begins, in seconds of the machine's monotonic clock. It imports nothing of the service.
 """
 
 from __future__ import annotations
@@ -122,13 +123,15 @@ class Clients:
 async def generate(plan: Sequence[Planned], targets: Sequence[tuple[str, int]], timeout_s: float = TIMEOUT_S) -> Driven:
     """Sends a plan to these addresses."""
     clients = Clients(targets, _files())
-    began, cpu = time.monotonic(), time.process_time()
+    began, cpu = time.monotonic() + START_S, time.process_time()
+    sys.stdout.write(f"{began}\n")
+    sys.stdout.flush()
     try:
         loop = asyncio.get_running_loop()
         replies = await drive(plan, clients.ask, began=loop.time() + START_S, timeout_s=timeout_s)
     finally:
         clients.close()
-    cpu_s, wall_s = time.process_time() - cpu, time.monotonic() - began - START_S
+    cpu_s, wall_s = time.process_time() - cpu, time.monotonic() - began
     return Driven(replies, cpu_s, wall_s, clients.opened, clients.most_busy)
 
 

@@ -44,6 +44,10 @@ class ServiceNotReady(ShelfwiseError):
     """A service that was started for a run did not become ready."""
 
 
+class LoadFailed(ShelfwiseError):
+    """A run could not be made to its end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A service that answers."""
@@ -176,35 +180,49 @@ def send(
     switches: Sequence[Switch] = (),
     timeout_s: float = TIMEOUT_S,
 ) -> Driven:
-    """Sends a plan from a process of its own, and switches meanwhile (within a second of its time)."""
+    """Sends a plan from a process of its own, and switches meanwhile, in order.
+
+    Raises: LoadFailed: the generator ended with an error, or something could not be switched.
+    """
     with tempfile.TemporaryDirectory(prefix="load-plan-") as folder:
         asked, told = Path(folder) / "plan.json", Path(folder) / "replies.json"
         write_plan(asked, plan, [(service.host, service.port) for service in services], timeout_s)
         command = [sys.executable, "-m", "evals.load.generator", str(asked), str(told)]
-        process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603
-        began, ended = time.monotonic() + _GENERATOR_START_S, threading.Event()
-        switching = threading.Thread(target=_switch, args=(switches, began, ended), daemon=True)
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        ended, failed = threading.Event(), list[httpx.HTTPError]()
+        switching = threading.Thread(target=_switch, args=(process, switches, ended, failed), daemon=True)
         switching.start()
         try:
-            if process.wait() != 0:
-                raise RuntimeError("the generator ended with an error; it is above")
+            status = process.wait()
         finally:
             ended.set()
-            switching.join()
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            switching.join()
+        if status != 0 or not told.exists():
+            raise LoadFailed(f"The generator ended with {status}; what it said is above.")
+        if failed:
+            raise LoadFailed(f"The simulated provider could not be switched: {failed[0]}.")
         return read_driven(told)
 
 
-_GENERATOR_START_S = 0.7
-
-
-def _switch(switches: Sequence[Switch], began: float, ended: threading.Event) -> None:
-    for switch in switches:
-        if ended.wait(max(0.0, began + switch.at_s - time.monotonic())):
+def _switch(
+    process: subprocess.Popen[str], switches: Sequence[Switch], ended: threading.Event, failed: list[httpx.HTTPError]
+) -> None:
+    """Switches by the clock that all processes share; the generator's one line says when its plan begins."""
+    if process.stdout is None:
+        return
+    with process.stdout as said:
+        line = said.readline()
+    for switch in switches if line else ():
+        if ended.wait(max(0.0, float(line) + switch.at_s - time.monotonic())):
             return
-        switch.do()
+        try:
+            switch.do()
+        except httpx.HTTPError as error:
+            failed.append(error)
+            return
 
 
 def _each(pid: int, read: Callable[[Path], float]) -> Iterator[float]:
