@@ -131,13 +131,15 @@ async def put_product(
     caller.require_secret()
     conditions = Preconditions.of(request)
     product = _or_refuse(product_of, body, context.currency, product_id=product_id)
+    before: list[Product | None] = []  # not from what was written: a product that was deleted has a row still
 
     def decide(held: Mapping[str, Product]) -> Changes:
-        _check(conditions, held.get(product_id), context)
+        before[:] = [held.get(product_id)]
+        _check(conditions, before[0], context)
         return Changes(store=(product,))
 
-    written = await asyncio.to_thread(context.catalogue.edit, [product_id], decide)
-    return _answer(product, context, status=201 if written.inserted else 200)
+    await asyncio.to_thread(context.catalogue.edit, [product_id], decide)
+    return _answer(product, context, status=201 if before[0] is None else 200)
 
 
 @router.patch(

@@ -108,3 +108,13 @@ async def test_readiness_says_what_is_missing(client: httpx.AsyncClient) -> None
     ready = await client.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["status"] == "degraded"
+
+
+async def test_a_product_that_was_deleted_is_created_again(client: httpx.AsyncClient) -> None:
+    """201 once more: nothing was there, whatever the store keeps of it. (Found by the scenarios of tests/fuzz.)"""
+    stored = {"name": "Mug", "price": "9.90"}
+    statuses = [
+        (await client.request(method, "/api/products/again", json=body)).status_code
+        for method, body in (("PUT", stored), ("DELETE", None), ("PUT", stored), ("PUT", stored))
+    ]
+    assert statuses == [201, 204, 201, 200]

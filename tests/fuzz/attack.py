@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import schemathesis
 from fastapi import FastAPI
@@ -124,7 +125,7 @@ def _made_sensible(_context: Any, case: Any, _kwargs: Any) -> None:
         return
     operation = case.operation.definition.raw["operationId"]
     if operation in ("putProduct", "patchProduct") and "productId" in case.body:
-        case.body["productId"] = case.path_parameters["productId"]
+        case.body["productId"] = unquote(str(case.path_parameters["productId"]))  # it is quoted already
     elif operation == "postChat" and case.body.get("messages"):
         case.body["messages"][-1:] = [{"role": "user", "parts": [{"type": "text", "text": "a warm lamp under 50"}]}]
 
