@@ -15,6 +15,8 @@ cached, anew         a stored model order and a question not asked before: rules
 baseline, again      no model, asked again as before
 baseline, first      no model, the first question of a shopper: everything is read and computed
 baseline, next page  no model, the same shoppers after each has looked at one more product: composed anew
+..., traced          the same with traces sent to a stand-in for Langfuse in a process of its own; what is more than its
+                     queue holds is dropped, as in operation (docs/operations/langfuse.md)
 reranked             the order of the SIMULATED provider, which answers at once
 """
 
@@ -38,6 +40,7 @@ from typing import Any
 import httpx
 
 from evals.load.model_bench import MODEL, PRICE_USD, provider
+from evals.load.trace_bench import PUBLIC, SECRET, langfuse
 
 ROOT = Path(__file__).resolve().parents[2]
 CONNECTIONS = 16
@@ -99,6 +102,16 @@ async def measure(data: Path, users: Sequence[str], seconds: float) -> dict[str,
         await _one_more_event(address, users)
         found["baseline, next page"] = await _answered(address, pid, everybody)
         found["baseline, again"] = await _answered(address, pid, everybody, seconds=seconds)
+    with langfuse("well") as traces:
+        with provider("--ttft-ms", "0", "--tokens-per-s", "0") as base, serving(data, base, traces) as (address, pid):
+            await _answered(address, pid, _patient(asked), connections=4)
+            await asyncio.sleep(1.0)
+            for _ in range(2):
+                await _answered(address, pid, homes)
+            found["cached, again, traced"] = await _answered(address, pid, homes, seconds=seconds)
+        with serving(data, "", traces) as (address, pid):
+            await _answered(address, pid, everybody)
+            found["baseline, again, traced"] = await _answered(address, pid, everybody, seconds=seconds)
     for path in found.values():
         path["of_bare"] = round(found[BARE]["cpu_ms"] / path["cpu_ms"], 4)
         path["of_bare_wall"] = round(path["per_s"] / found[BARE]["per_s"], 4)
@@ -107,10 +120,10 @@ async def measure(data: Path, users: Sequence[str], seconds: float) -> dict[str,
 
 def table(paths: dict[str, Any]) -> str:
     """The figures as lines of text."""
-    lines = [f"{'path':18}{'requests/s':>12}{'CPU ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'of bare':>9}{'(CPU)':>8}"]
+    lines = [f"{'path':24}{'requests/s':>12}{'CPU ms':>9}{'p50 ms':>9}{'p95 ms':>9}{'of bare':>9}{'(CPU)':>8}"]
     for name, path in sorted(paths.items(), key=lambda entry: entry[1]["cpu_ms"]):
         lines.append(
-            f"{name:18}{path['per_s']:12.0f}{path['cpu_ms']:9.3f}{path['p50']:9.2f}{path['p95']:9.2f}"
+            f"{name:24}{path['per_s']:12.0f}{path['cpu_ms']:9.3f}{path['p50']:9.2f}{path['p95']:9.2f}"
             f"{path['of_bare_wall']:9.3f}{path['of_bare']:8.3f}"
         )
     return "\n".join(lines)
@@ -189,8 +202,11 @@ def _cpu_s(pid: int) -> float:
 
 
 @contextmanager
-def serving(data: Path, llm_base: str) -> Iterator[tuple[tuple[str, int], int]]:
-    """`shelfwise serve` on a copy of a data folder: its address, and the process that serves."""
+def serving(data: Path, llm_base: str, traces_to: str = "") -> Iterator[tuple[tuple[str, int], int]]:
+    """`shelfwise serve` on a copy of a data folder: its address, and the process that serves.
+
+    Args: llm_base, traces_to: addresses of a model provider and of a Langfuse, "" for none.
+    """
     with tempfile.TemporaryDirectory(prefix="paths-") as folder:
         shutil.copytree(data, Path(folder) / "data")
         port = _free_port()
@@ -199,16 +215,19 @@ def serving(data: Path, llm_base: str) -> Iterator[tuple[tuple[str, int], int]]:
             "AS_OF": "last-event",
             "CURRENCY": "EUR",
             "CONSENT_DEFAULT": "full,true",
+            "WORK_WAIT_MS": "5000",  # what a request costs is asked here, not what is refused under load
         }
         if llm_base:
             settings |= {"LLM_MODEL": MODEL, "LLM_API_BASE": llm_base, "LLM_API_KEY": "none"}
             settings |= {"LLM_PRICE_INPUT_USD": str(PRICE_USD[0]), "LLM_PRICE_OUTPUT_USD": str(PRICE_USD[1])}
+        if traces_to:
+            settings |= {"LANGFUSE_PUBLIC_KEY": PUBLIC, "LANGFUSE_SECRET_KEY": SECRET, "LANGFUSE_HOST": traces_to}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHELFWISE_")}
         env = {**inherited, **{f"SHELFWISE_{name}": value for name, value in settings.items()}}
         command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--port", str(port)]
         with _running(command, env, port, "/readyz") as pid:
-            if llm_base:
-                time.sleep(6.0)  # the model's library is imported behind the start
+            if llm_base or traces_to:
+                time.sleep(6.0)  # the libraries of model and traces are imported behind the start
             yield ("127.0.0.1", port), pid
 
 

@@ -63,7 +63,7 @@ def main() -> None:
         modes = [mode for mode in given.modes.split(",") if mode in MODES]
         found.setdefault("modes", {}).update({mode: _mode(given.demo, mode, given.requests) for mode in modes})
     else:
-        with _langfuse("well") as url, _copied(given.demo) as data:
+        with langfuse("well") as url, _copied(given.demo) as data:
             found["on_off"] = asyncio.run(_on_off(data, url, given.blocks, given.block, given.every_ms))
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
@@ -119,7 +119,7 @@ def _told_us(application: Application, told: RequestTold, on: bool) -> float:
 
 def _mode(demo: Path, mode: str, requests: int) -> dict[str, Any]:
     """What one process measured under a failure, and how long it took to end."""
-    with _langfuse(mode) as url, _copied(demo) as data:
+    with langfuse(mode) as url, _copied(demo) as data:
         command = [sys.executable, "-m", "evals.load.trace_bench", str(data), "--child", f"{mode}={url}"]
         child = subprocess.run(  # noqa: S603 - this module
             [*command, "--requests", str(requests)], cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
@@ -186,7 +186,7 @@ def _copied(demo: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _langfuse(mode: str) -> Iterator[str]:
+def langfuse(mode: str) -> Iterator[str]:
     """The stand-in in a process of its own; for `dead`, an address where nobody listens any more."""
     served = mode if mode not in ("off", "dead") else "well"
     command = [sys.executable, "-m", "tests.support.langfuse_stand_in", "--mode", served]
