@@ -28,6 +28,9 @@ from tests.api.conftest import PUBLISHABLE, SECRET, TOKEN_SECRET
 from tests.conftest import demo_settings
 
 SEED = 20_260_930
+HIDDEN = frozenset({"cost", "margin", "usage", "model", "details"})
+"""Fields that only a secret key sees."""
+
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 RULES_BEYOND_SCHEMAS: Sequence[tuple[str, str, str]] = (
@@ -82,16 +85,19 @@ def served(data_dir: Path, **changes: object) -> Iterator[FastAPI]:
         shutdown_lifespans()
 
 
-def attack(app: FastAPI, *, phases: Sequence[str], examples: int, steps: int = 6, tag: str | None = None) -> Fuzzed:
+def attack(
+    app: FastAPI, *, phases: Sequence[str], examples: int, steps: int = 6, tag: str | None = None, key: str = SECRET
+) -> Fuzzed:
     """Runs these phases of schemathesis, the same requests each time.
 
     Args: examples: of each operation when fuzzing, and scenarios; steps: requests of one scenario at most; tag:
-             of the operations, None for all.
+             of the operations, None for all; key: with a publishable one an answer that tells what only the shop may
+             see is a finding, too.
     """
     config = SchemathesisConfig.from_dict(
         {
             "seed": SEED,
-            "headers": {"X-API-Key": SECRET},
+            "headers": {"X-API-Key": key},
             "workers": 1,
             "continue-on-failure": True,
             "generation": {"max-examples": examples, "database": "none", "deterministic": True, "no-shrink": True},
@@ -111,7 +117,7 @@ def attack(app: FastAPI, *, phases: Sequence[str], examples: int, steps: int = 6
     try:
         for event in from_schema(schema).execute():
             if isinstance(event, events.ScenarioFinished):
-                _read(event, found)
+                _read(event, found, hidden=frozenset() if key == SECRET else HIDDEN)
             elif isinstance(event, events.NonFatalError | events.FatalError):
                 found.findings[f"schemathesis itself: {event}"] = ""
     finally:
@@ -130,7 +136,7 @@ def _made_sensible(_context: Any, case: Any, _kwargs: Any) -> None:
         case.body["messages"][-1:] = [{"role": "user", "parts": [{"type": "text", "text": "a warm lamp under 50"}]}]
 
 
-def _read(event: events.ScenarioFinished, found: Fuzzed) -> None:
+def _read(event: events.ScenarioFinished, found: Fuzzed, *, hidden: frozenset[str]) -> None:
     recorder = event.recorder
     found.cases[event.phase.value] += len(recorder.cases)
     for case_id, one in recorder.cases.items():
@@ -138,6 +144,8 @@ def _read(event: events.ScenarioFinished, found: Fuzzed) -> None:
         response = None if interaction is None else interaction.response
         if response is not None:
             found.answers[f"{one.value.operation.label} {response.status_code}"] += 1
+            if told := sorted(hidden & set(_names(response.content))):
+                found.findings.setdefault(f"{one.value.operation.label} tells {told}", response.content[:600].decode())
         for check in recorder.checks.get(case_id, ()):
             if check.failure_info is None:
                 continue
@@ -155,6 +163,21 @@ def _read(event: events.ScenarioFinished, found: Fuzzed) -> None:
 
 def _excuse(check: str, said: str) -> str | None:
     return next((why for name, text, why in RULES_BEYOND_SCHEMAS if name == check and re.search(text, said)), None)
+
+
+def _names(content: bytes) -> Iterator[str]:
+    """Every field of a JSON answer but for those that the shop or the catalogue names."""
+    try:
+        waiting: list[object] = [json.loads(content)]
+    except ValueError:
+        return
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            yield from one
+            waiting += [value for name, value in one.items() if name not in ("attributes", "value", "excluded")]
+        elif isinstance(one, list):
+            waiting += one
 
 
 def _said(content: bytes) -> str:

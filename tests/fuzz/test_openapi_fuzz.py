@@ -8,6 +8,7 @@ from typing import NoReturn
 import pytest
 
 from app.main import create_app
+from tests.api.conftest import PUBLISHABLE
 from tests.fuzz.attack import Fuzzed, attack, served
 from tests.fuzz.documented import operations
 
@@ -45,6 +46,16 @@ def test_hundreds_of_requests_of_each_operation(demo_copy: Path, tag: str) -> No
     with served(demo_copy) as app:
         fuzzed = attack(app, phases=("fuzzing",), examples=200, tag=tag)
     assert fuzzed.findings == {}, told(fuzzed)
+
+
+@pytest.mark.slow
+def test_requests_of_a_browser(demo_copy: Path) -> None:
+    """With a publishable key: refused or answered, and never with a cost, a margin, a model or what it used."""
+    with served(demo_copy) as app:
+        fuzzed = attack(app, phases=("fuzzing", "stateful"), examples=40, key=PUBLISHABLE)
+    assert fuzzed.findings == {}, told(fuzzed)
+    assert fuzzed.answers["GET /api/costs 403"]
+    assert fuzzed.answers["GET /api/search 200"]
 
 
 @pytest.mark.slow
