@@ -193,6 +193,16 @@ class Door:
         """Requests that wait for a place."""
         return self._waiting_n
 
+    @property
+    def states(self) -> Mapping[str, int]:
+        """How many requests are in which state; `elsewhere` are those that wait for a provider or a reader."""
+        return {
+            "working": self.working,
+            "waiting": self._waiting_n,
+            "elsewhere": self.elsewhere,
+            "writing": self.writing,
+        }
+
     def pressed(self) -> bool:
         """Whether requests wait or are refused, so that models must be done without. Any thread may ask."""
         return self.elsewhere >= MOST_ELSEWHERE or self._clock() < self._pressed_until

@@ -12,6 +12,7 @@ from app.adapters.baseline.model import BlendedBaseline
 from app.adapters.llm import LiteLlmClient
 from app.adapters.prometheus import Metrics, worker_folder
 from app.adapters.shelf_keeper import ShelfKeeper
+from app.admission import Door
 from app.domain.figures import Period
 from app.ingest.intake import EventIntake
 from app.leader import Job
@@ -72,6 +73,8 @@ class Watched(Protocol):
     def model(self) -> ModelStage | None: ...  # noqa: D102
     @property
     def pools(self) -> Collection[Queue]: ...  # noqa: D102
+    @property
+    def door(self) -> Door: ...  # noqa: D102
 
 
 @dataclass(slots=True)
@@ -157,6 +160,7 @@ def sampled_from(application: Watched, daily_budget_usd: float | None) -> Sample
         events=application.intake.counts,
         baseline_age_s=baseline_age_s,
         problems=lambda: application.keeper.problems,
+        door=application.door,
         untrained_since=application.privacy.untrained_since,
         model=state,
     )

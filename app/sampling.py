@@ -21,6 +21,7 @@ import structlog
 
 from app import __version__
 from app.adapters.prometheus import Metrics
+from app.admission import Door
 from app.domain.errors import ShelfwiseError
 from app.domain.figures import BusinessReport
 from app.ports import Ledger
@@ -70,6 +71,7 @@ class Sampled:
     events: Mapping[str, int]  # app.ingest.intake.EventIntake.counts
     baseline_age_s: Callable[[], float | None]  # by the service's clock; None: there is no baseline
     problems: Callable[[], Mapping[str, str]]  # part → what is wrong with it
+    door: Door
     untrained_since: Callable[[], float | None]  # wall clock; reads the database
     model: ModelState | None  # None: no model is configured
 
@@ -136,6 +138,7 @@ class Sampler:
         for name, n in self._more("dropped", sampled.dropped()).items():
             metrics.dropped.labels(name).inc(n)
         metrics.count_events(self._more("events", sampled.events))
+        self._look_at_door(sampled.door)
         age_s = sampled.baseline_age_s()
         metrics.baseline_age.set(math.inf if age_s is None else max(0.0, age_s))
         problems = sampled.problems()
@@ -150,6 +153,14 @@ class Sampler:
             state = sampled.model.breaker()
             for each in _STATES:
                 metrics.breaker.labels(each).set(each == state)
+
+    def _look_at_door(self, door: Door) -> None:
+        metrics = self._metrics
+        metrics.admission_limit.set(door.limit)
+        for state, n in door.states.items():
+            metrics.admitted.labels(state).set(n)
+        for name, n in self._more("refused", door.refused).items():
+            metrics.refused.labels(name).inc(n)
 
     def _look_into_store(self) -> None:
         try:

@@ -49,6 +49,7 @@ from app.adapters.metric_labels import (
     status_class,
 )
 from app.adapters.tallies import Spread, Tally
+from app.admission import Rank
 from app.domain.interactions import Interaction
 from app.domain.model_calls import LedgerRow
 from app.observer import ChatTold, RequestTold
@@ -167,6 +168,7 @@ class Metrics:
             "event_lag_seconds", "Age of the oldest event of a request when it is durable, by the shop's clock.", _LAG
         )
         self.dropped = self._counter("queue_dropped", "What a full queue lost.", "queue")
+        self.refused = self._counter("refused", "Requests refused because there was too much to do.", "class")
 
     def _define_gauges(self) -> None:
         gauge = self._gauge
@@ -175,6 +177,10 @@ class Metrics:
         self.memory = gauge("resident_memory_bytes", "Memory of all workers.", "livesum")
         self.queue = gauge("queue_depth", "What waits in a queue, in all workers.", "livesum", "queue")
         self.queue_capacity = gauge("queue_capacity", "What a queue can hold, in all workers.", "livesum", "queue")
+        self.admission_limit = gauge(
+            "admission_limit", "Requests that may be worked on at a time, in all workers.", "livesum"
+        )
+        self.admitted = gauge("admission_requests", "Requests at the door and behind it.", "livesum", "state")
         self.breaker = gauge("model_breaker_workers", "Workers whose circuit breaker is so.", "livesum", "state")
         self.baseline_age = gauge(
             "baseline_age_seconds", "Since the baseline in use was trained; +Inf without one.", "livemax"
@@ -207,6 +213,8 @@ class Metrics:
             self.rejected.labels(code)
         for queue in ("slates", "order_cache"):
             self.dropped.labels(queue)
+        for rank in Rank:
+            self.refused.labels(rank.name.lower())
         for model in self._models:
             for outcome in OUTCOMES:
                 self._calls.labels("rerank", model, outcome)

@@ -30,6 +30,7 @@ _UNDER_API = (
     Code.API_KEY_UNKNOWN,
     Code.INVALID_REQUEST,
     Code.RATE_LIMITED,
+    Code.OVERLOADED,
     Code.TIMED_OUT,
 )
 
