@@ -34,7 +34,7 @@ def _check(request: Request, context: ApiContext) -> None:
 
     A caller on this machine is not let in for that alone once there are keys: behind a proxy everybody is on it.
 
-    Raises: ApiError (401, 403): somebody else.
+    Raises: ApiError (401, 403): somebody else; (429): somebody who tries tokens.
     """
     scope: KeyScope | None = request.scope["state"].get("key_scope")
     if scope is KeyScope.SECRET:
@@ -45,6 +45,10 @@ def _check(request: Request, context: ApiContext) -> None:
         return
     if scope is KeyScope.PUBLISHABLE or (presented and context.keys.scope_of(presented) is KeyScope.PUBLISHABLE):
         raise ApiError(Code.SECRET_KEY_REQUIRED, "Costs are in the metrics; a publishable key does not open them.")
+    if presented:  # Gate counts who tries keys in its own header
+        refusal, _ = context.limits.check([(context.limits.address, request.scope["state"].get("address"))])
+        if refusal is not None:
+            raise ApiError(Code.RATE_LIMITED, refusal.detail, headers=refusal.headers)
     given = bool(presented) or "x-api-key" in request.headers
     raise ApiError(
         Code.API_KEY_UNKNOWN if given else Code.API_KEY_MISSING,

@@ -109,14 +109,16 @@ class Gate:
             key = _header(scope, b"x-api-key")
             known = keys.known(key) if key else None
             found = None if known is None else known.scope
-            if found is None and is_api(scope):
-                # Who tries keys is counted as any caller of this address; see docs/decisions/022 for what that is not.
+            if found is None and (key or is_api(scope)):
+                # Who tries keys is counted as any caller of this address, and on a probe as well, which tells a secret
+                # key more; see docs/decisions/022 for what that is not.
                 context = ApiContext.of(scope)
                 too_many, _ = context.limits.check([(context.limits.address, scope["state"]["address"])])
                 if too_many is not None:
                     answer = problem(scope, Code.RATE_LIMITED, too_many.detail, headers=too_many.headers)
                     await answer(scope, receive, send)
                     return
+            if found is None and is_api(scope):
                 code = Code.API_KEY_UNKNOWN if key else Code.API_KEY_MISSING
                 detail = "Send a key of this service in the X-API-Key header."
                 challenge = {"www-authenticate": 'ApiKey realm="shelfwise"'}

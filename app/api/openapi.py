@@ -23,7 +23,7 @@ _SERVER_SENT = {
 
 
 _EVERYWHERE = (Code.LOOPBACK_ONLY, Code.INTERNAL_ERROR)
-_METRICS = (Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.SECRET_KEY_REQUIRED)
+_METRICS = (Code.API_KEY_MISSING, Code.API_KEY_UNKNOWN, Code.SECRET_KEY_REQUIRED, Code.RATE_LIMITED)
 _UNDER_API = (
     *_EVERYWHERE,
     Code.API_KEY_MISSING,
@@ -52,7 +52,7 @@ def stream_answers(*codes: Code) -> dict[int | str, dict[str, Any]]:
 
 def probe_answers(model: type[BaseModel], *codes: Code) -> dict[int | str, dict[str, Any]]:
     """The same for an endpoint that needs no key and takes no input."""
-    return _described(model, (*codes, *_EVERYWHERE))
+    return _described(model, (*codes, *_EVERYWHERE, Code.RATE_LIMITED))
 
 
 def metrics_answers() -> dict[int | str, dict[str, Any]]:

@@ -84,6 +84,24 @@ async def test_who_tries_keys_is_counted(tmp_path: Path) -> None:
     assert (shoppers, own, elsewhere) == ([429], [200], [401])
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "first"),
+    [
+        ("/readyz", {"x-api-key": "sk-guessed"}, 200),
+        ("/metrics", {"x-api-key": "sk-guessed"}, 401),
+        ("/metrics", {"authorization": "Bearer guessed"}, 401),
+    ],
+)
+async def test_no_probe_tells_a_key_without_counting(
+    tmp_path: Path, path: str, headers: dict[str, str], first: int
+) -> None:
+    """Probes are never limited, but who presents a key that is not known is, there too; without one they go on."""
+    async with limited(tmp_path, rate_limit_address_per_min=30) as shop, shop.client(address="203.0.113.9") as client:
+        tried = [(await client.get(path, headers=headers)).status_code for _ in range(6)]
+        plain = [(await client.get("/readyz")).status_code for _ in range(3)]
+    assert (tried, plain) == ([first] * 5 + [429], [200] * 3)
+
+
 async def test_the_shop_s_own_server_is_not_limited_by_its_address(tmp_path: Path) -> None:
     """All its shoppers share that; its key has a rate of its own, and each shopper too."""
     async with limited(tmp_path, rate_limit_address_per_min=30, rate_limit_shopper_per_min=30) as shop:
