@@ -65,7 +65,6 @@ def time_plot(leg: Leg) -> str:
                 bottom = [low + height for low, height in zip(bottom, heights, strict=True)]
         above.set_ylabel("slates a second")
         above.set_ylim(bottom=0)
-        figure.legend(frameon=False, loc="outside upper right", ncols=5)
         for name, colour, values in (("p50", GREY, [b.p50 for b in bins]), ("p99", LINE, [b.p99 for b in bins])):
             below.plot([b.at_s for b in bins], values, color=colour, linewidth=1.2, marker=".", label=name)
         _bound(below)
@@ -74,7 +73,7 @@ def time_plot(leg: Leg) -> str:
         _plain_numbers(below, [value for b in bins for value in (b.p50, b.p99) if not math.isnan(value)])
         below.set_xlabel("seconds")
         below.set_ylabel("ms")
-        below.legend(frameon=False, loc="best", ncols=3)
+        figure.legend(frameon=False, loc="outside lower center", ncols=6)
         return svg(figure)
 
 
@@ -109,7 +108,7 @@ def _plain_milliseconds(axes: Axes, found: Sequence[Spread]) -> None:
 
 def _plain_numbers(axes: Axes, values: Sequence[float]) -> None:
     """Ticks at 1, 2 and 5 times powers of ten, in figures, over what is drawn."""
-    low, high = min(*values, IN_TIME_MS), max(*values, IN_TIME_MS)
+    low, high = min(*values, IN_TIME_MS / 10.0), max(*values, IN_TIME_MS)
     steps = [base * 10.0**power for power in range(-2, 6) for base in (1, 2, 5)]
     ticks = [step for step in steps if low / 2.0 <= step <= high * 2.0]
     axes.set_yticks(ticks, [f"{tick:,g}" for tick in ticks])

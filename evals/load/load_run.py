@@ -19,7 +19,7 @@ from evals.load.legs import STEP
 from evals.load.measured import Leg, Result, generator_of, measures
 from evals.load.open_loop import Planned, Reply
 from evals.load.running import Provider, Service, Switch, Way, provider, send, serving
-from evals.load.scenarios import OUTAGE_REQUESTS, Name, Scenario
+from evals.load.scenarios import OUTAGE_REQUESTS, SCENARIOS, Name, Scenario
 from evals.load.traffic import THINK_S, Crowd, Traffic
 from evals.ranking.results import machine
 
@@ -228,8 +228,6 @@ def _ramp(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: S
 def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: Say, peak: float | None) -> Result:
     legs: list[Leg] = []
     if peak is None:
-        from evals.load.scenarios import SCENARIOS
-
         ramp, peak = _ramp(SCENARIOS["ramp"], traffic, place, wish, say)
         legs += ramp.legs
     else:
