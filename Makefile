@@ -23,7 +23,7 @@ endif
 DEMO_SHOP := SHELFWISE_DATA_DIR=var/demo SHELFWISE_AS_OF=last-event SHELFWISE_CURRENCY=EUR
 DEMO := $(LLM) $(DEMO_SHOP)
 
-.PHONY: prompts quality demo test test-all check lint types imports audit bench fixtures clean
+.PHONY: load prompts quality demo test test-all check lint types imports audit bench fixtures clean
 
 $(MARK): pyproject.toml requirements.lock
 	@echo "Setting up $(VENV) (a few minutes the first time)"
@@ -81,6 +81,9 @@ bench: $(MARK)  ## measures what docs/benchmarks.md reports
 	$(BIN)/shelfwise eval load --scenario mixed --workers 2 --seconds 300 --rate 12 --data var/demo --out var/bench/load
 	$(BIN)/python -m evals.load.chat_bench
 	$(BIN)/python -m evals.load.browser_bench --data var/demo
+
+load: $(MARK)  ## every scenario of docs/load.md but the outage of 100,000 requests; writes docs/load
+	$(BIN)/shelfwise eval load --data var/demo --out docs/load
 
 # Replies of the SIMULATED provider are recorded and then judged from the record alone: nothing to go stale, nobody paid.
 PROMPT ?= rerank/v1
