@@ -67,7 +67,9 @@ PRESSED_FROM = 0.25
 """Share of the longest wait from which on models are done without."""
 
 PRESSED_S = 1.0
-"""How long that lasts after the last sign of it: a model's answer takes as long to help anybody."""
+PRESSED_MOST_S = 16.0
+"""How long that lasts after the last sign of it: twice as long each time that it comes back at once, because then it
+was the models. A call of one costs the processor as much as several baselines."""
 
 LATEST = 3.0
 """A wait ends at this many times what was allowed. More important ones may have come meanwhile, or work become slower;
@@ -176,7 +178,7 @@ class Door:
         self._waiting_n = 0
         self._held = Mean()
         self._crowded_at = float("-inf")
-        self._pressed_until = float("-inf")
+        self._pressed_until, self._pressed_s = float("-inf"), PRESSED_S
         self.working = 0
         self.elsewhere = 0
         self.writing = 0
@@ -229,7 +231,7 @@ class Door:
         before = sum(len(self._waiting[each]) for each in Rank if each <= rank)
         expected_s = (before + 1) * self._held.value / self._limit.usual
         if expected_s >= PRESSED_FROM * self._wait_s:
-            self._pressed_until = self._clock() + PRESSED_S
+            self._press()
         patience_s = MANNERS[rank].patience * self._wait_s
         if expected_s > patience_s or self._waiting_n >= MOST_WAITING:
             return self._refuse(place)
@@ -296,8 +298,15 @@ class Door:
         place.state = "refused"
         self.refused[place.rank.name.lower()] += 1
         if place.rank is not Rank.WRITE:
-            self._pressed_until = self._clock() + PRESSED_S
+            self._press()
         return place
+
+    def _press(self) -> None:
+        now = self._clock()
+        if now >= self._pressed_until:
+            at_once = now - self._pressed_until < self._pressed_s
+            self._pressed_s = min(PRESSED_MOST_S, 2.0 * self._pressed_s) if at_once else PRESSED_S
+        self._pressed_until = now + self._pressed_s
 
     def _stop_waiting(self, place: Place) -> None:
         self._waiting[place.rank].remove(place)

@@ -197,6 +197,25 @@ def test_models_are_given_up_before_anybody_is_refused(door: Door, clock: Clock)
     assert not door.pressed()
 
 
+def test_pressure_that_comes_back_at_once_lasts_longer(door: Door, clock: Clock) -> None:
+    """1, 2, 4, 8, 16 s and no more; after a time without it, 1 s again."""
+    served(door, clock, 0.02)
+    held = [ask(door) for _ in range(6)]
+    lasted = []
+    for _ in range(6):
+        ask(door, Rank.REST)  # refused: pressure
+        began = clock.now
+        while door.pressed():
+            clock.now += 0.125
+        lasted.append(clock.now - began)
+    assert lasted == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
+    clock.now += 20.0
+    ask(door, Rank.REST)
+    clock.now += 1.0
+    assert not door.pressed()
+    assert len(held) == 6
+
+
 def test_too_many_who_wait_for_providers_or_readers(door: Door) -> None:
     """No further model is asked, and no stream or chat begun; a plain request still is."""
     waiting = []
