@@ -62,6 +62,7 @@ class Served:
     rules: CompiledRules
     index: VectorIndex | None
     words: LexicalIndex | None
+    near_at_hand: bool = False  # the vector index answers from memory, in well under a millisecond
     records: dict[str, Product] = field(default_factory=dict)  # read so far; as old as the shelf, and left with it
     lore: dict[int, RowLore] = field(default_factory=dict)  # what evidence worked out of rows so far, likewise
 
@@ -176,12 +177,14 @@ class Finder:
         """
         shelf = served.shelf
         context = context_rows(shelf, query)
-        by_vector = self._searches.submit(self._by_vector, served, profile, query, context)
+        nearest = functools.partial(self._by_vector, served, profile, query, context)
+        # A product of vectors in memory costs less than waking a thread for it.
+        by_vector = None if query.text is None and served.near_at_hand else self._searches.submit(nearest)
         by_words = None if query.text is None else self._searches.submit(self._by_words, served, query.text)
         personal = personal_scores(shelf, profile, now)
         around = context_scores(shelf, context)
         sources = behaviour_sources(shelf, profile, personal=personal, context=context, around=around)
-        found = _in_time(by_vector, "vector index")
+        found = _unless_broken(nearest, "vector index") if by_vector is None else _in_time(by_vector, "vector index")
         near, beside, content = found or (None, None, None)
         words = None if by_words is None else _in_time(by_words, "word index")
         if found is None or (words is None and by_words is not None and served.words is not None):
@@ -236,7 +239,10 @@ class Finder:
         index = served.index
         if index is None or vector is None:
             return None
-        found = _in_time(self._searches.submit(index.search, vector, k), "vector index")
+        if served.near_at_hand:
+            found = _unless_broken(functools.partial(index.search, vector, k), "vector index")
+        else:
+            found = _in_time(self._searches.submit(index.search, vector, k), "vector index")
         return None if found is None else retrieved(served.shelf, *found)
 
     def text_vector(self, text: str) -> FloatScores | None:
@@ -328,10 +334,16 @@ def retrieved(shelf: Shelf, product_ids: Sequence[str], scores: FloatScores) -> 
 def _in_time(search: Future[_T], part: str) -> _T | None:
     """A search's result; None when it is late or its index is broken: the slate is then made without it."""
     try:
-        return search.result(timeout=INDEX_TIMEOUT_S)
+        return _unless_broken(functools.partial(search.result, timeout=INDEX_TIMEOUT_S), part)
     except TimeoutError:
         search.cancel()  # where it has not begun: nobody waits for it any more
         log.warning("search_late", part=part, waited_s=INDEX_TIMEOUT_S)
+    return None
+
+
+def _unless_broken(search: Callable[[], _T], part: str) -> _T | None:
+    try:
+        return search()
     except (IndexUnavailable, Overloaded) as error:
         log.warning("search_failed", part=part, reason=str(error))
     return None

@@ -18,6 +18,8 @@ import structlog
 from app.adapters import generations
 from app.adapters.baseline.artefact import current_version, load_current
 from app.adapters.bm25_index import Bm25Index, lexical_folder
+from app.adapters.chroma_index import EXACT_UP_TO
+from app.adapters.exact_index import ExactIndex
 from app.adapters.index_source import IndexSource
 from app.adapters.item_vectors import ItemVectors, open_item_vectors, vectors_folder
 from app.adapters.overlaid import OverlaidIndex, OverlaidVectors, OverlaidWords
@@ -194,9 +196,10 @@ class ShelfKeeper:
             shelf = build_shelf(self._snapshot, self._model, OverlaidVectors.of(vectors, over))
             index = None if index is None else OverlaidIndex(index, over)
             words = None if self._words is None else self._words_over(self._words, over)
+        at_hand = isinstance(self._index, ExactIndex) and len(self._index.vectors) <= EXACT_UP_TO
         sensitive = sensitive_rows(self._snapshot, self._sensitivity, self._known_names)
         rules = CompiledRules(self._rules, self._snapshot, sensitive)
-        self._served = Served(shelf=shelf, rules=rules, index=index, words=words)
+        self._served = Served(shelf=shelf, rules=rules, index=index, words=words, near_at_hand=at_hand)
 
     @property
     def _openers(self) -> tuple[Callable[[], None], ...]:
