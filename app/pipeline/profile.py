@@ -18,6 +18,8 @@ from app.pipeline.statements import overridden
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 NO_SESSION_WEIGHT = SessionWeight(boost=0.0, half_life_s=1.0)
+_UNWANTED = frozenset({EventKind.DISMISS, EventKind.REFUND})
+_WANTED = frozenset({EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST})
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
 _NO_WEIGHTS: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
@@ -69,13 +71,13 @@ def build_profile(
     if not seen:
         return Profile(preferences=preferences, used=stated)
 
-    rows = np.fromiter((row for _, row in seen), dtype=np.int32, count=len(seen))
-    kinds = np.fromiter((_CODE[i.kind] for i, _ in seen), dtype=np.int8, count=len(seen))
-    times = np.fromiter((i.timestamp for i, _ in seen), dtype=np.float64, count=len(seen))
-    values = np.fromiter((np.nan if i.value is None else i.value for i, _ in seen), dtype=np.float32, count=len(seen))
+    rows = np.array([row for _, row in seen], dtype=np.int32)
+    kinds = np.array([_CODE[i.kind] for i, _ in seen], dtype=np.int8)
+    times = np.array([i.timestamp for i, _ in seen], dtype=np.float64)
+    values = np.array([i.value for i, _ in seen], dtype=np.float32)  # numpy reads None as NaN
     weights = decayed_weights(kinds, times, now, signals, half_life_scale, values)
     if session_id is not None and session.boost:
-        here = np.fromiter((i.session_id == session_id for i, _ in seen), dtype=np.bool_, count=len(seen))
+        here = np.array([i.session_id == session_id for i, _ in seen], dtype=np.bool_)
         weights = weights * session.factors(here, now - times)
     dropped, share = overridden(preferences, rows, times, snapshot=snapshot, codes=codes, now=now)
     weights = np.where(dropped, np.float32(0.0), weights * share)
@@ -85,24 +87,26 @@ def build_profile(
     np.add.at(total, inverse, weights)
     order = np.argsort(-total, kind="stable")
     order = order[total[order] > 0]
-    positive = set(unique[order].tolist())
+    speaks = (weights > 0) & (total > 0)[inverse]
+    speaking, speaking_weights = rows[speaks], weights[speaks].tolist()
 
-    strongest: dict[int, tuple[float, EventKind]] = {}
-    for (interaction, row), weight in zip(seen, weights.tolist(), strict=True):
-        if row in positive and weight > strongest.get(row, (0.0, interaction.kind))[0]:
-            strongest[row] = (weight, interaction.kind)
-    speaking = [(row, w) for (_, row), w in zip(seen, weights.tolist(), strict=True) if w > 0 and row in positive]
+    strongest: dict[int, EventKind] = {}
+    most: dict[int, float] = {}
+    for row, code, weight in zip(speaking.tolist(), kinds[speaks].tolist(), speaking_weights, strict=True):
+        if weight > most.get(row, 0.0):
+            most[row] = weight
+            strongest[row] = KINDS[code]
     return Profile(
         preferences=preferences,
         rows=unique[order].astype(np.int32),
         weights=total[order],
-        strongest={row: kind for row, (_, kind) in strongest.items()},
+        strongest=strongest,
         interactions=len(speaking),
         history=_history(seen, rows, kinds, times, values).of(~dropped),
         owned=_owned(seen),
         dismissed=_dismissed(seen),
-        categories=_affinities(speaking, snapshot.category, snapshot.categories),
-        brands=_affinities(speaking, snapshot.brand, snapshot.brands),
+        categories=_affinities(snapshot.category[speaking], speaking_weights, snapshot.categories),
+        brands=_affinities(snapshot.brand[speaking], speaking_weights, snapshot.brands),
         used=True,
     )
 
@@ -125,14 +129,17 @@ def allowed_ids(
 
 def _seen(interactions: Sequence[Interaction], snapshot: Snapshot, now: float) -> list[tuple[Interaction, int]]:
     """What happened to products of the snapshot up to now, with their rows; oldest first, of one instant as it came."""
+    row_of = snapshot.row_of
     seen = [
-        (i, snapshot.row_of[i.product_id])
+        (i, row)
         for i in interactions
-        if i.product_id is not None and i.timestamp <= now and i.product_id in snapshot.row_of
+        if i.product_id is not None and i.timestamp <= now and (row := row_of.get(i.product_id)) is not None
     ]
     seen.reverse()
     seen.sort(key=lambda pair: pair[0].timestamp)
     newest = {row: n for n, (i, row) in enumerate(seen) if i.kind is EventKind.RATING}
+    if not newest:
+        return seen
     return [pair for n, pair in enumerate(seen) if pair[0].kind is not EventKind.RATING or newest[pair[1]] == n]
 
 
@@ -144,12 +151,8 @@ def _history(
     values: NDArray[np.float32],
 ) -> History:
     codes: dict[str, int] = {}
-    orders = np.fromiter(
-        (-1 if i.transaction_id is None else codes.setdefault(i.transaction_id, len(codes)) for i, _ in seen),
-        dtype=np.int32,
-        count=len(seen),
-    )
-    return History(rows, kinds, times, orders, values)
+    orders = [-1 if i.transaction_id is None else codes.setdefault(i.transaction_id, len(codes)) for i, _ in seen]
+    return History(rows, kinds, times, np.array(orders, dtype=np.int32), values)
 
 
 def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
@@ -167,19 +170,18 @@ def _dismissed(seen: Sequence[tuple[Interaction, int]]) -> IntArray:
     """Rows that the shopper dismissed or gave back, and has not bought, saved or put into the cart since."""
     dismissed: set[int] = set()
     for interaction, row in seen:
-        if interaction.kind in {EventKind.DISMISS, EventKind.REFUND}:
+        if interaction.kind in _UNWANTED:
             dismissed.add(row)
-        elif interaction.kind in {EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST}:
+        elif dismissed and interaction.kind in _WANTED:
             dismissed.discard(row)
     return np.asarray(sorted(dismissed), dtype=np.int32)
 
 
-def _affinities(speaking: Sequence[tuple[int, float]], codes: IntArray, names: Sequence[str]) -> dict[str, Affinity]:
+def _affinities(codes: IntArray, weights: Sequence[float], names: Sequence[str]) -> dict[str, Affinity]:
     """Share and count per category or brand, largest share first."""
     weight: dict[int, float] = defaultdict(float)
     count: dict[int, int] = defaultdict(int)
-    for row, value in speaking:
-        code = int(codes[row])
+    for code, value in zip(codes.tolist(), weights, strict=True):
         if code >= 0:
             weight[code] += value
             count[code] += 1

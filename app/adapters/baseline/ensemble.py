@@ -73,21 +73,23 @@ class Ranker:
         Bestsellers take over the order, not the scale: their counts fall so steeply that stated interests, which are
         mixed in later, would have nothing to be weighed against (docs/decisions/010).
         """
-        scores = self._otherwise(history, now)
-        if self.bestsellers is None:
-            return scores
-        if history_bucket(folded(history, now, self.signals, self.half_life_scale)[2]) != NEW:
+        confidence = folded(history, now, self.signals, self.half_life_scale)
+        scores = self._otherwise(history, now, confidence)
+        if self.bestsellers is None or history_bucket(confidence[2]) != NEW:
             return scores
         reordered = np.empty_like(scores)
         reordered[np.argsort(-self.bestsellers, kind="stable")] = np.sort(scores)[::-1]
         return reordered
 
-    def _otherwise(self, history: History, now: float) -> NDArray[np.float32]:
+    def _otherwise(
+        self, history: History, now: float, confidence: tuple[IntArray, NDArray[np.float32], int]
+    ) -> NDArray[np.float32]:
         """Scores, shape (n_products,), 0..1, comparable within this call.
 
         By the ensemble its candidates score from 0.5 to 1 and all other products below, in the order of the blend.
+
+        Args: confidence: `folded` of the history.
         """
-        confidence = folded(history, now, self.signals, self.half_life_scale)
         columns, weights, interactions = confidence
         bucket = history_bucket(interactions)
         raw = self.sources.raw(columns, weights)
@@ -117,12 +119,14 @@ def consider(
     """
     found: list[NDArray[np.integer]] = [facts.ready]
     n = len(facts.table)
+    is_new = np.ones(n, dtype=np.bool_)
+    is_new[had.columns] = False
+    k = min(DEPTH + min(len(had.columns), _ROOM_FOR_TAKEN), n)
     for scores in raw.values():
-        k = min(DEPTH + min(len(had.columns), _ROOM_FOR_TAKEN), n)
         best = np.argpartition(-scores, k - 1)[:k]
         best = best[np.argsort(-scores[best], kind="stable")]
         best = best[scores[best] > 0]
-        new = best[~np.isin(best, had.columns)]
+        new = best[is_new[best]]
         found += [best[:DEPTH], new[:DEPTH]]
     regular = np.argsort(had.since - _DAYS_PER_OCCASION * had.times, kind="stable")[:_TAKEN_DEPTH]
     found.append(had.columns[regular])

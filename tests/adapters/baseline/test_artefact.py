@@ -42,7 +42,7 @@ def test_the_newest_is_current_and_memory_mapped(models: tuple[Path, str, str]) 
     assert model.version == current_version(folder) == new
     assert model.fell_back_from is None
     assert model._sources.ease is not None
-    assert isinstance(model._sources.ease.weights, np.memmap)
+    assert isinstance(model._sources.ease.weights.base, np.memmap)
 
 
 def test_what_is_loaded_scores_as_what_was_trained(models: tuple[Path, str, str]) -> None:

@@ -14,7 +14,7 @@ def test_what_was_written_is_mapped_read_only(tmp_path):
     matrix = random_units(20)
     stored_vectors(tmp_path, matrix)
     vectors = open_item_vectors(tmp_path, KEY)
-    assert isinstance(vectors.matrix, np.memmap)
+    assert isinstance(vectors.matrix.base, np.memmap)
     assert np.array_equal(vectors.matrix, matrix)
     assert vectors.row_of["p7"] == 7
     with pytest.raises(ValueError, match="read-only"):
