@@ -39,7 +39,7 @@ DAY_OR_TIME = (
 """Days that every month has; the last ones of a month are taken as well."""
 
 AMOUNT = r"^0{0,5}[0-9]{1,10}(\.[0-9]{1,6})?$"
-"""An amount below ten thousand million, which every currency but those without decimals ends at."""
+"""An amount below ten thousand million: what a currency with two decimals can be here."""
 
 
 def says(pattern: str) -> Any:

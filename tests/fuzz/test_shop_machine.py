@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,8 @@ def running_shop(tmp_path: Path) -> Iterator[None]:
         yield
 
 
-def play(examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)) -> None:
-    """So many scenarios of so many steps, the same each time."""
+def play(examples: int, steps: int) -> None:
+    """So many scenarios of so many steps, the same each time; of one that fails every step is printed."""
     run_state_machine_as_test(
         ShopMachine,
         settings=settings(
@@ -46,7 +46,7 @@ def play(examples: int, steps: int, phases: Sequence[Phase] = tuple(Phase)) -> N
             deadline=None,
             derandomize=True,
             database=None,
-            phases=phases,
+            phases=(Phase.generate,),  # made smaller it would be played hundreds of times more
             suppress_health_check=list(HealthCheck),
         ),
     )
@@ -135,5 +135,5 @@ def test_a_planted_defect_is_found(monkeypatch: pytest.MonkeyPatch, defect: str)
     """What the scenarios are worth: each of these is seen in fewer of them than the long run has."""
     PLANTED[defect](monkeypatch)
     with pytest.raises((AssertionError, Flaky)) as found:
-        play(examples=100, steps=50, phases=(Phase.generate,))
+        play(examples=100, steps=50)
     print(defect, "".join(traceback.format_exception_only(found.value))[-600:])
