@@ -39,6 +39,18 @@ class ChatBody(_Sent):
     Only the shopper's newest message is read. What was said before is remembered here, not taken from the client.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "c-1",
+                    "anonymousId": "v-1",
+                    "messages": [{"role": "user", "parts": [{"type": "text", "text": "a lamp under 50"}]}],
+                }
+            ]
+        }
+    )
+
     id: Identifier | None = Field(None, description="The conversation.")
     messages: Annotated[list[UiMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
     user_id: Identifier | None = None

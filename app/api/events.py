@@ -30,6 +30,13 @@ def _body_schema() -> dict[str, Any]:
         # What is no such event is refused alone, with its index, and costs the others nothing.
         "properties": {"events": {"type": "array", "maxItems": MOST_EVENTS, "items": {"anyOf": [event, {}]}}},
         "description": "Bodies of GA4 and Segment are taken as they come, too.",
+        "examples": [
+            {
+                "events": [
+                    {"eventId": "e-1", "type": "view", "anonymousId": "v-1", "productId": "sku-1", "dwellMs": 4200}
+                ]
+            }
+        ],
     }
 
 

@@ -29,6 +29,18 @@ _STORED_AS = {"rating": ("rating_value", "rating_count"), "currency": ()} | {
 }
 """Field of a body → fields of Product that it states."""
 
+EXAMPLE: Mapping[str, Any] = {
+    "name": "Desk lamp",
+    "brand": "Lumen",
+    "category": "Home > Lamps",
+    "price": "39.90",
+    "cost": "18.00",
+    "stock": 12,
+    "tags": ["dimmable"],
+    "attributes": {"colour": "black"},
+}
+"""A product, for readers of the document."""
+
 _MAX_ERRORS = 20
 _MAX_DEPTH = 5  # attributes → list → text are three
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -156,7 +168,7 @@ def body_schema() -> dict[str, Any]:
         ]
     properties["seasons"]["items"] = {"enum": [*SEASONS, "fall"]}
     required = [name for name in schema["required"] if name != "productId"]
-    return {**schema, "properties": properties, "required": required}
+    return {**schema, "properties": properties, "required": required, "examples": [EXAMPLE]}
 
 
 def _field_errors(error: ValidationError) -> tuple[FieldError, ...]:

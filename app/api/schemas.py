@@ -230,6 +230,14 @@ class FilterBody(CamelModel):
 class RecommendationBody(_Wanted):
     """POST /api/recommendations."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"anonymousId": "v-1", "placement": "cart", "cart": ["sku-1"], "filters": {"price": {"max": 50}}}
+            ]
+        }
+    )
+
     limit: Annotated[StrictInt, Field(ge=1, le=MAX_LIMIT)] = 5
     deadline_ms: Annotated[StrictInt, Field(ge=0, le=2000)] | None = None
     cart: Annotated[list[Identifier], Field(max_length=100)] = []

@@ -21,8 +21,9 @@ def told(fuzzed: Fuzzed) -> str:
 def test_a_few_requests_of_every_kind(demo_copy: Path) -> None:
     """No server error, nothing undocumented, valid data taken, invalid data refused: in a sample of each operation."""
     with served(demo_copy) as app:
-        fuzzed = attack(app, phases=("fuzzing", "stateful"), examples=1, steps=4)
+        fuzzed = attack(app, phases=("examples", "fuzzing", "stateful"), examples=1, steps=4)
     assert fuzzed.findings == {}, told(fuzzed)
+    assert fuzzed.cases["examples"] >= 4
 
 
 TAGS = ("recommendations", "shelves", "products", "shoppers", "events", "chat", "metrics", "health")
@@ -65,6 +66,8 @@ def test_every_bound_of_every_field(demo_copy: Path) -> None:
         fuzzed = attack(app, phases=("coverage",), examples=1)
     assert fuzzed.findings == {}, told(fuzzed)
     assert fuzzed.cases["coverage"] > 2_500
+    for path, method, _ in operations(app.openapi()):
+        assert not path.startswith("/api/") or fuzzed.answers[f"{method} {path} 401"], "a key was not asked for"
 
 
 @pytest.mark.slow
