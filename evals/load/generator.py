@@ -127,8 +127,7 @@ async def generate(plan: Sequence[Planned], targets: Sequence[tuple[str, int]], 
     sys.stdout.write(f"{began}\n")
     sys.stdout.flush()
     try:
-        loop = asyncio.get_running_loop()
-        replies = await drive(plan, clients.ask, began=loop.time() + START_S, timeout_s=timeout_s)
+        replies = await drive(plan, clients.ask, clock=time.monotonic, began=began, timeout_s=timeout_s)
     finally:
         clients.close()
     cpu_s, wall_s = time.process_time() - cpu, time.monotonic() - began

@@ -48,25 +48,31 @@ Ask = Callable[[Planned], Awaitable[Answer]]
 
 
 async def drive(
-    plan: Sequence[Planned], ask: Ask, *, began: float | None = None, timeout_s: float = TIMEOUT_S
+    plan: Sequence[Planned],
+    ask: Ask,
+    *,
+    clock: Callable[[], float] | None = None,
+    began: float | None = None,
+    timeout_s: float = TIMEOUT_S,
 ) -> list[Reply]:
     """Replies in the plan's order.
 
     Args: ask: sends one request; raises OSError where no whole answer comes.
-          began: the loop's time that `due_s` counts from; None: now.
+          clock: seconds; None: the loop's own time, which some loops keep in whole milliseconds.
+          began: the clock's time that `due_s` counts from; None: now.
     """
-    loop = asyncio.get_running_loop()
-    start = loop.time() if began is None else began
+    clock = asyncio.get_running_loop().time if clock is None else clock
+    start = clock() if began is None else began
     tasks: list[asyncio.Task[Reply]] = []
     last_of: dict[int, asyncio.Task[Reply]] = {}
     for planned in plan:
         due = start + planned.due_s
-        await asyncio.sleep(max(0.0, due - loop.time()))  # also when behind: answers are to be read
-        while due - loop.time() > _EARLY_S:  # noqa: ASYNC110 - there is nothing to be told of but the time
-            await asyncio.sleep(due - loop.time())
-        lag_ms = max(0.0, loop.time() - due) * 1000.0
+        await asyncio.sleep(max(0.0, due - clock()))  # also when behind: answers are to be read
+        while due - clock() > _EARLY_S:  # noqa: ASYNC110 - there is nothing to be told of but the time
+            await asyncio.sleep(due - clock())
+        lag_ms = max(0.0, clock() - due) * 1000.0
         before = last_of.get(planned.lane) if planned.lane >= 0 else None
-        task = asyncio.create_task(_one(planned, due, lag_ms, ask, before, timeout_s))
+        task = asyncio.create_task(_one(planned, due, lag_ms, ask, clock, before, timeout_s))
         tasks.append(task)
         if planned.lane >= 0:
             last_of[planned.lane] = task
@@ -74,17 +80,22 @@ async def drive(
 
 
 async def _one(
-    planned: Planned, due: float, lag_ms: float, ask: Ask, before: asyncio.Task[Reply] | None, timeout_s: float
+    planned: Planned,
+    due: float,
+    lag_ms: float,
+    ask: Ask,
+    clock: Callable[[], float],
+    before: asyncio.Task[Reply] | None,
+    timeout_s: float,
 ) -> Reply:
-    loop = asyncio.get_running_loop()
     if before is not None and not before.done():
         await asyncio.wait([before])
     try:
         async with asyncio.timeout(timeout_s):
             answer = await ask(planned)
     except TimeoutError:
-        return Reply(lag_ms, (loop.time() - due) * 1000.0, 0, Verdict("late", f"no answer within {timeout_s:g} s"))
+        return Reply(lag_ms, (clock() - due) * 1000.0, 0, Verdict("late", f"no answer within {timeout_s:g} s"))
     except OSError as error:
-        return Reply(lag_ms, (loop.time() - due) * 1000.0, 0, Verdict("broken", type(error).__name__))
-    ms = (loop.time() - due) * 1000.0
+        return Reply(lag_ms, (clock() - due) * 1000.0, 0, Verdict("broken", type(error).__name__))
+    ms = (clock() - due) * 1000.0
     return Reply(lag_ms, ms, answer.status, judged(planned.kind, answer))

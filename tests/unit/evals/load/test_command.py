@@ -153,5 +153,6 @@ def test_every_scenario_against_services_of_its_own(demo_data_dir: Path, tmp_pat
         "circuit_open",
         "opted_out",
         "not_requested",
+        "overloaded",
     }
     assert json.loads((tmp_path / "load.json").read_text())["results"]

@@ -74,7 +74,7 @@ def test_a_ramp_finds_the_peak(stage: Stage) -> None:
 
 def test_overload_without_shedding_is_a_miss(stage: Stage) -> None:
     """Everybody waits, nobody is served in time, and nobody is refused: three must-holds, three sentences."""
-    found = stage.run("overload", ToyService(slate_s=0.04), seconds=8.0, peak=22.0)
+    found = stage.run("overload", ToyService(slate_s=0.08), seconds=8.0, peak=11.0)
     assert found.measures["goodput_of_peak"] < 0.2
     assert [sentence.split(",")[0] for sentence in found.missed] == [
         "Goodput under overload",

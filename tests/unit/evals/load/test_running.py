@@ -47,6 +47,7 @@ def test_a_plan_is_sent_by_a_process_of_its_own() -> None:
     assert (driven.connections, driven.most_open) == (2, 1)
 
 
+@pytest.mark.slow
 def test_a_provider_that_can_not_be_switched_ends_the_run() -> None:
     """Figures of a provider that was not what they say would be worse than none."""
 
