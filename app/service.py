@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from app.domain.model_calls import ProfileFact
 from app.domain.ranking import Explanation, FallbackReason, Query, Slate
 from app.finder import Finder, Served, Stopwatch
 from app.flight import Flight, Plan
+from app.ids import new_id
 from app.observer import SILENCE, Observer, RequestTold
 from app.pipeline import explain
 from app.pipeline.facts import cited_ids
@@ -110,9 +110,7 @@ class RecommendationService:
     def _under_new_id(self, kept: Slate, known: Remembered, query: Query, now: float, watch: Stopwatch) -> Slate:
         """A remembered slate as the answer to this request, queued for writing and told like any other."""
         watch.lap("memo")
-        slate = replace(
-            kept, recommendation_id=uuid.uuid4().hex, query=query, served_at=now, latency_ms=watch.laps_ms()
-        )
+        slate = replace(kept, recommendation_id=new_id(), query=query, served_at=now, latency_ms=watch.laps_ms())
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
         self._parts.observer.request_ended(RequestTold(slate, known.shopper.consent, known.profile.interactions))
         return slate
@@ -152,7 +150,7 @@ class RecommendationService:
             return
         waiting = ModelOrder("baseline", "not_requested", gate=flight.plan.gate)  # by design, no fallback
         yield Streamed("baseline", self._offered(work, await self._in_thread(self._finish, work, waiting)))
-        work = replace(work, id=uuid.uuid4().hex)
+        work = replace(work, id=new_id())
         order = await stage.when_complete(flight, deadline, query.limit)
         slate = self._offered(work, await self._in_thread(self._finish, work, order))
         yield Streamed("slate", slate)
@@ -265,7 +263,7 @@ class RecommendationService:
         plan: Plan | FallbackReason = "no_model"
         if stage is not None and ask:
             plan = stage.plan(query, profile, consent, payer)
-        begun = functools.partial(Work, uuid.uuid4().hex, query, now, served, profile, plan, watch=watch)
+        begun = functools.partial(Work, new_id(), query, now, served, profile, plan, watch=watch)
         begun = functools.partial(begun, consent=consent, shopper=shopper)
         known = None
         if stage is not None and isinstance(plan, Plan) and use_cache:

@@ -43,6 +43,7 @@ __all__ = [
 
 _TIMING_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _OWN_LOGGER = "shelfwise"
+_logger = logging.getLogger(__name__)
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 """Asked every few seconds: their good answers are no news."""
@@ -205,7 +206,7 @@ def end_request(scope: Scope, status: int) -> tuple[str, float]:
         method = scope["method"] if scope["method"].isalpha() else "other"
         ms, slate = round(seconds * 1000.0, 1), state.get("slate", {})
         lines = _lines()
-        if lines is None or not logging.getLogger(__name__).isEnabledFor(logging.INFO):
+        if lines is None or not _logger.isEnabledFor(logging.INFO):
             structlog.get_logger(__name__).info(
                 "request", method=method, endpoint=endpoint, status=status, ms=ms, **slate
             )

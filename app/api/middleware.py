@@ -293,6 +293,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 
 
 def _is_stream(message: Message) -> bool:
-    return any(
-        name == b"content-type" and value.startswith(b"text/event-stream") for name, value in message.get("headers", ())
-    )
+    for name, value in message.get("headers", ()):
+        if name == b"content-type" and value.startswith(b"text/event-stream"):
+            return True
+    return False

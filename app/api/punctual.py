@@ -22,20 +22,29 @@ class PunctualProtocol(HttpToolsProtocol):
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _in_head = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(transport)
         self._begin()
 
+    def data_received(self, data: bytes) -> None:
+        """Some bytes; nearly always they are a whole head, and no timer is needed."""
+        super().data_received(data)
+        if self._in_head and self._head_timer is None:
+            self._begin()
+
     def on_message_begin(self) -> None:
-        """The first byte of a request."""
+        """The first byte of a request: its time begins."""
         super().on_message_begin()
-        self._begin()
+        self._end()
+        self._in_head = True
 
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._end()
+        self._in_head = False
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
