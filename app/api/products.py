@@ -118,7 +118,8 @@ async def get_product(context: Context, caller: CurrentCaller, request: Request,
 @router.put(
     "/{productId:path}",
     operation_id="putProduct",
-    responses=answers(ProductAnswer, *_CHANGED, *body_codes()) | {201: {"model": ProductAnswer}},
+    # An address with a line break in it is no route's.
+    responses=answers(ProductAnswer, Code.UNKNOWN_ROUTE, *_CHANGED, *body_codes()) | {201: {"model": ProductAnswer}},
     openapi_extra=_takes(body_schema(), "application/json"),
 )
 async def put_product(
