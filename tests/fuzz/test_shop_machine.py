@@ -54,7 +54,7 @@ def play(examples: int, steps: int) -> None:
 
 def test_a_few_scenarios() -> None:
     """No event is lost or doubled, nobody erased comes back, nothing hidden is shown, the export is what was stored."""
-    play(examples=8, steps=20)
+    play(examples=6, steps=20)
 
 
 @pytest.mark.slow
