@@ -238,6 +238,16 @@ def test_a_visitor_id_of_somebody_else_brings_nothing(two: Two) -> None:
     assert "bobs-event" in str(two.held(BOB))
 
 
+def test_who_guesses_the_second_of_a_visit_reads_nothing(two: Two) -> None:
+    """Google's session id is a time: Eve, who states the same one as hers, gets nothing of the visitor's."""
+    visit = {"client_id": "a-visitor", "events": [{"name": "view_item", "params": {"ga_session_id": 1_790_000_000}}]}
+    visit["events"][0]["params"]["items"] = [{"item_id": "p1"}]  # type: ignore[index]
+    assert two.ask(("POST", "/api/events", visit)).json()["accepted"] == 1
+    claimed: Asked = ("POST", "/api/events", view(userId="eve", sessionId="1790000000"))
+    assert two.ask(claimed, token=signed("eve")).json()["accepted"] == 1
+    assert "a-visitor" not in str(two.held("eve"))
+
+
 def carried(written: EventFormat, path: str) -> dict[str, object]:
     """A foreign event in an envelope, with Bob's id at one of the places where such events have it."""
     event: dict[str, Any] = (

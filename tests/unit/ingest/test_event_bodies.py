@@ -174,11 +174,28 @@ def test_ga4_in_the_envelope_of_the_measurement_protocol() -> None:
     )
     assert [(e.product_id, e.quantity, e.price_minor) for e in read.events] == [("a", 3, 1000), ("b", None, 500)]
     assert {(e.kind, e.user_id, e.anonymous_id, e.session_id) for e in read.events} == {
-        (EventKind.PURCHASE, "u", "c.1", "17")
+        (EventKind.PURCHASE, "u", "c.1", "c.1.17")
     }
     assert {(e.transaction_id, e.timestamp) for e in read.events} == {("t1", 1_789_900_000.0)}
     assert read.indexes == (0, 0)
     assert [(r.index, r.code) for r in read.rejected] == [(1, "unmapped_event")]
+
+
+@pytest.mark.parametrize(
+    ("ids", "session", "kept"),
+    [
+        ({"client_id": "c.1"}, 1_790_000_000, "c.1.1790000000"),
+        ({"client_id": "c.1"}, "1790000000", "c.1.1790000000"),
+        ({"user_id": "u"}, "1790000000", "u.1790000000"),
+        ({}, "1790000000", "1790000000"),
+        ({"client_id": "c.1"}, "s-7f0c", "s-7f0c"),
+        ({"client_id": "c" * 195}, "1790000000", "1790000000"),
+    ],
+)
+def test_googles_session_is_one_clients(ids: dict[str, str], session: object, kept: str) -> None:
+    """The second at which a visit began tells strangers' visits apart only with the client; a shop's own id stands."""
+    event = {"name": "view_item", **ids, "params": {"ga_session_id": session, "items": [{"item_id": "a"}]}}
+    assert [e.session_id for e in _read(event).events] == [kept]
 
 
 def test_a_single_ga4_event_and_a_product_of_it_that_is_wrong() -> None:
