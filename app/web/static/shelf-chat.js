@@ -158,7 +158,8 @@ const safeAddress = (address, schemes = ["http:", "https:"]) => {
 
 const textOf = (value) => (typeof value === "string" ? value : "");
 const listOf = (value) => (Array.isArray(value) ? value : []);
-const newId = () => (crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random().toString(36).slice(2)}`);
+// Not randomUUID, which pages without TLS lack: who guesses a session's id is that visitor.
+const newId = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
 const optedOut = () => {
   try {
