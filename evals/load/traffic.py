@@ -9,6 +9,7 @@ Poisson process: that is what many people who know nothing of each other make (P
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import sqlite3
 from collections import defaultdict
@@ -39,7 +40,7 @@ THINK_SIGMA = 0.8
 _DOES_S = (0.5, 3.0)
 """When a page's events are sent, seconds after it."""
 
-_FAREWELLS = ("What goes with this?", "Do you have this in another colour?", "Show me something cheaper")
+_QUESTIONS = ("What goes with this?", "Do you have this in another colour?", "Show me something cheaper")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,7 @@ class Traffic:
 
         Each is a lane: the next page waits for the last to be answered, and its time counts from when it was due.
         """
-        median = THINK_S / (2.718281828459045 ** (THINK_SIGMA**2 / 2))
+        median_s = THINK_S / math.exp(THINK_SIGMA**2 / 2.0)
         planned: list[Planned] = []
         for lane in range(many):
             at = start_s + self._draw.random() * THINK_S  # nobody begins in step with anybody
@@ -186,9 +187,9 @@ class Traffic:
                 if turn is None:
                     turns = self._session()
                     continue
-                think = median * 2.718281828459045 ** (THINK_SIGMA * self._draw.gauss(0.0, 1.0))
-                planned += self._turn(turn, at, min(at + think, start_s + seconds), leg, lane)
-                at += think
+                think_s = median_s * math.exp(THINK_SIGMA * self._draw.gauss(0.0, 1.0))
+                planned += self._turn(turn, at, min(at + think_s, start_s + seconds), leg, lane)
+                at += think_s
         return sorted(planned, key=lambda one: one.due_s)
 
     def _arrivals(self, rate: float, start_s: float, seconds: float) -> Iterator[float]:
@@ -258,7 +259,7 @@ class Traffic:
         if kind == "catalogue":
             stock = {"stock": self._draw.randint(0, 30)}
             return self._sent("PATCH", f"/api/products/{quote(product, safe='')}", stock)
-        asked = self._draw.choice((text, *_FAREWELLS))
+        asked = self._draw.choice((text, *_QUESTIONS))
         message = {"role": "user", "parts": [{"type": "text", "text": asked}]}
         who = f"{self._label}chat{next(self._sessions)}"
         return self._post("/api/chat", {"id": who, "anonymousId": who, "productId": product, "messages": [message]})
