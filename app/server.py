@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from types import FrameType
 
@@ -11,6 +12,10 @@ import uvicorn
 from fastapi import FastAPI
 
 log = structlog.get_logger(__name__)
+
+FULL_COLLECTION_EVERY = 100
+"""Younger collections before one of everything, in place of 10. What a worker remembers grows, so it came several times
+in ten seconds of full load, found nothing and stopped all threads for 50 to 90 ms each."""
 
 
 class Server(uvicorn.Server):
@@ -26,11 +31,19 @@ class Server(uvicorn.Server):
         self._app, self._drain_s = app, drain_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining = False
+        self._collects = gc.get_threshold()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Opens everything, then the port."""
         await super().startup(sockets=sockets)
         self._loop = asyncio.get_running_loop()
+        self._collects = gc.get_threshold()
+        gc.set_threshold(*self._collects[:2], FULL_COLLECTION_EVERY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Closes the port, lets what is under way end, then closes everything."""
+        gc.set_threshold(*self._collects)
+        await super().shutdown(sockets=sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A signal to end."""
