@@ -10,7 +10,7 @@ refused at the door, when that costs next to nothing, and not after a wait that 
 short, so that first come, first served is right within a class; the newest first (Maurer, "Fail at Scale", ACM Queue
 2015) is for queues that outlast their clients. Less important classes have less patience: they are refused first.
 
-Everything here runs on the event loop; only `pressed` may be asked from any thread. Why own code: docs/decisions/027.
+Everything here runs on the event loop; only `pressed` may be asked from any thread. Why own code: docs/decisions/029.
 """
 
 from __future__ import annotations
