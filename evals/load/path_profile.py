@@ -28,6 +28,7 @@ from app.domain.interactions import EventKind, Interaction
 from app.main import create_app
 from app.settings import Settings
 from app.telemetry import configure_logging
+from evals.load.model_bench import MODEL, PRICE_USD, provider
 from evals.load.stage_clock import StageClock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,7 @@ TOP = 14
 ROUNDS = 5
 ASKED = 200
 WARM = 20
+AT_ONCE = ("--ttft-ms", "0", "--tokens-per-s", "0")
 
 _EVENT_LOOP, _REQUESTS, _SEARCHES = "event loop", "requests", "searches"
 
@@ -68,19 +70,41 @@ def profiles(data: Path, users: Sequence[str]) -> dict[str, Any]:
     """Path → CPU ms of a request, of its stages (StageClock), and per kind of thread the functions with the most time
     of their own under a profiler, which makes small functions look two to four times as dear as they are.
     """
-    with tempfile.TemporaryDirectory(prefix="profile-") as folder:
-        shutil.copytree(data, Path(folder) / "data")
-        settings = Settings(
-            data_dir=Path(folder) / "data", as_of="last-event", currency="EUR", consent_default="full,true"
-        )
-        return asyncio.run(_profiles(settings, users[: ASKED + WARM]))
-
-
-async def _profiles(settings: Settings, users: Sequence[str]) -> dict[str, Any]:
     configure_logging()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
-            handler.setStream(Path("/dev/null").open("w"))  # noqa: ASYNC230, SIM115 - lines are formatted as ever
+            handler.setStream(Path("/dev/null").open("w"))  # noqa: SIM115 - lines are formatted as ever
+    shop: dict[str, Any] = {"as_of": "last-event", "currency": "EUR", "consent_default": "full,true"}
+    chosen = users[: ASKED + WARM]
+    with tempfile.TemporaryDirectory(prefix="profile-") as folder, provider(*AT_ONCE) as base:
+        shutil.copytree(data, Path(folder) / "without")
+        shutil.copytree(data, Path(folder) / "with")
+        found = asyncio.run(_without_model(Settings(data_dir=Path(folder) / "without", **shop), chosen))
+        model: dict[str, Any] = {"llm_model": MODEL, "llm_api_base": base, "llm_api_key": "none"}
+        model |= {"llm_price_input_usd": PRICE_USD[0], "llm_price_output_usd": PRICE_USD[1]}
+        settings = Settings(data_dir=Path(folder) / "with", **shop, **model)
+        return found | asyncio.run(_with_model(settings, chosen))
+
+
+async def _with_model(settings: Settings, users: Sequence[str]) -> dict[str, Any]:
+    """Slates of stored model orders, for another length than was asked before."""
+    application = build(settings)
+    app = create_app(lambda: application)
+    async with app.router.lifespan_context(app):
+        await asyncio.sleep(6.0)  # the model's library is imported behind the start
+        for user in users:
+            await _ask(app, f"userId={user}&deadlineMs=2000")
+        await asyncio.sleep(1.0)  # orders are written
+
+        async def ask(chosen: Sequence[str]) -> None:
+            for user in chosen:
+                await _ask(app, f"userId={user}&limit=4")
+
+        await ask(users[:WARM])
+        return {"cached, anew": await _profiled(application, ask, users[WARM:])}
+
+
+async def _without_model(settings: Settings, users: Sequence[str]) -> dict[str, Any]:
     application = build(settings)
     app = create_app(lambda: application)
     found: dict[str, Any] = {}
