@@ -29,6 +29,7 @@ from app.pipeline.candidates import (
 )
 from app.pipeline.facts import RowLore
 from app.pipeline.profile import Profile, allowed_ids, build_profile
+from app.pipeline.proof_memo import ProofMemo
 from app.pipeline.query_match import QueryScale, best_first, found_rows, relevance, scores_of
 from app.pipeline.ranker import Ranking, rank
 from app.pipeline.retrieval import NEIGHBOURS, behaviour_sources, context_rows, stated_interests
@@ -65,6 +66,7 @@ class Served:
     near_at_hand: bool = False  # the vector index answers from memory, in well under a millisecond
     records: dict[str, Product] = field(default_factory=dict)  # read so far; as old as the shelf, and left with it
     lore: dict[int, RowLore] = field(default_factory=dict)  # what evidence worked out of rows so far, likewise
+    proofs: ProofMemo = field(default_factory=ProofMemo)  # verdicts on model sentences about them, likewise
 
 
 class Finder:

@@ -322,6 +322,7 @@ class RecommendationService:
             now=work.now,
             currency=self._parts.currency,
             lore=work.served.lore,
+            proofs=work.served.proofs,
         )
 
     def _profile_facts(self, work: Work, scene: Scene, consent: Consent) -> tuple[ProfileFact, ...]:

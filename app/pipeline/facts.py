@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -96,6 +97,9 @@ def request_facts(
     )
 
 
+_numbers = itertools.count()
+
+
 @dataclass(frozen=True, slots=True)
 class RowLore:
     """What is told of one row whoever asks: worked out once per record, and left with the shelf."""
@@ -107,6 +111,7 @@ class RowLore:
     trend: TrendRank | None  # as the model has it; too old to be told after TREND_VALID_S
     partners: tuple[tuple[int, int, float], ...]  # (row, orders in common, lift) of what it is bought with
     item: ItemLore
+    number: int = field(default_factory=_numbers.__next__, compare=False)  # no two have the same
 
     def is_of(self, product: Product, config: ReasonConfig, currency: str) -> bool:
         """Whether it was worked out from these very things."""

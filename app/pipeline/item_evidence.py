@@ -21,6 +21,7 @@ from app.pipeline.facts import (
     trend_is_told,
 )
 from app.pipeline.profile import Profile
+from app.pipeline.proof_memo import ProofMemo
 from app.pipeline.reasons_schema import ReasonConfig
 from app.pipeline.rules import CompiledRules
 from app.pipeline.shelf import Shelf
@@ -42,6 +43,7 @@ class Scene:
     now: float
     currency: str
     lore: dict[int, RowLore] = field(default_factory=dict)  # of this shelf, as far as it was worked out; filled here
+    proofs: ProofMemo = field(default_factory=ProofMemo)  # of sentences about products with such lore
 
     @property
     def records(self) -> Records:

@@ -106,8 +106,8 @@ def resolve_citations(text: str, facts_by_citation: Mapping[str, Evidence | Prof
     read = [0, 0]  # characters and words so far
 
     def drop(match: re.Match[str]) -> str:
-        names = match[1].replace(",", " ").replace(";", " ").split()
-        if not names or not all(_CITED_ID.match(name) for name in names):
+        names = _cited_names(match)
+        if not names:
             return match[0]  # not a citation: markup, which the prover refuses
         for name in names:
             if name in facts_by_citation:
@@ -124,6 +124,17 @@ def resolve_citations(text: str, facts_by_citation: Mapping[str, Evidence | Prof
     profile = {f.id: f for f in found.values() if isinstance(f, ProfileFact)}
     citations = tuple(CitedAt(at, tuple(found[name].id for name in names if name in found)) for at, names in places)
     return Resolved(sentence, tuple(by_id[i] for i in evidence), tuple(profile.values()), tuple(unknown), citations)
+
+
+def without_citations(text: str) -> str:
+    """The sentence of `resolve_citations`, whatever it cites."""
+    return mended(_CITATION.sub(lambda match: "" if _cited_names(match) else match[0], text))
+
+
+def _cited_names(match: re.Match[str]) -> list[str]:
+    """What a bracket cites; nothing where it is no citation."""
+    names = match[1].replace(",", " ").replace(";", " ").split()
+    return names if all(_CITED_ID.match(name) for name in names) else []
 
 
 def mended(text: str) -> str:

@@ -12,7 +12,8 @@ from app.domain.ranking import Evidence, RankedItem
 from app.pipeline.item_evidence import RowEvidence, Scene, evidence_of_rows
 from app.pipeline.model_order import ModelOrder
 from app.pipeline.proof import Failure, Proof, prove
-from app.pipeline.proof_text import resolve_citations
+from app.pipeline.proof_memo import ProofMemo, proof_key
+from app.pipeline.proof_text import mended, resolve_citations, without_citations
 from app.pipeline.ranker import Ranking
 from app.pipeline.reasons import ItemEvidence, compile_reasons, wording_seed
 from app.pipeline.reasons_schema import ReasonConfig
@@ -41,7 +42,7 @@ def slate_items(
         return tuple(_item(item, n, order) for n, item in enumerate(placed, start=1))
     rows = [item.row for item in placed]
     found = evidence_of_rows(scene, rows) if known is None else [known[row] for row in rows]
-    proofs = [_proved(scene, order, product, evidence) for product, evidence in found]
+    proofs = [_proved(scene, order, row, *told) for row, told in zip(rows, found, strict=True)]
     compiled = compile_reasons(
         [
             ItemEvidence(
@@ -118,13 +119,35 @@ def sentence_proof(
     *,
     config: ReasonConfig,
     currency: str,
+    memo: ProofMemo | None = None,
+    lore: int | None = None,
 ) -> Proof:
     """The verdict on a model's sentence about an item: the one way to it, for slates and evaluations.
 
     Args:    text: with its citations, those of the item's own facts by kind ("[rating]", see model_order.portable);
              evidence: everything that is true of the item; profile_facts: what "[u1]" cites.
+             memo, lore: where verdicts are kept, and the number of the lore that was made of this very product,
+             config and currency; without either the sentence is read anew.
     Returns: not `ok` as well where a citation stands for nothing, with the failure `wrong_citation`.
     """
+    if memo is None or lore is None:
+        return _read(text, product, evidence, profile_facts, config, currency)
+    key = proof_key(lore, text, evidence, profile_facts)
+    proof = memo.recall(key, mended(without_citations(text)))
+    if proof is None:
+        proof = _read(text, product, evidence, profile_facts, config, currency)
+        memo.keep(key, proof)
+    return proof
+
+
+def _read(
+    text: str,
+    product: Product,
+    evidence: Sequence[Evidence],
+    profile_facts: Sequence[ProfileFact],
+    config: ReasonConfig,
+    currency: str,
+) -> Proof:
     by_citation = {fact.id: fact for fact in profile_facts} | {fact.kind: fact for fact in evidence}
     resolved = resolve_citations(text, by_citation)
     if resolved.unknown:
@@ -140,9 +163,22 @@ def sentence_proof(
     )
 
 
-def _proved(scene: Scene, order: ModelOrder, product: Product, evidence: tuple[Evidence, ...]) -> Proof | None:
+def _proved(
+    scene: Scene, order: ModelOrder, row: int, product: Product, evidence: tuple[Evidence, ...]
+) -> Proof | None:
     """Whether every word of the model's sentence about an item follows from what it cites; None where it wrote none."""
     text = order.prose.get(product.product_id)
     if text is None or scene.query.reasons != "llm":
         return None
-    return sentence_proof(text, product, evidence, order.profile_facts, config=scene.config, currency=scene.currency)
+    lore = scene.lore.get(row)
+    known = lore is not None and lore.is_of(product, scene.config, scene.currency)
+    return sentence_proof(
+        text,
+        product,
+        evidence,
+        order.profile_facts,
+        config=scene.config,
+        currency=scene.currency,
+        memo=scene.proofs,
+        lore=lore.number if lore is not None and known else None,
+    )
