@@ -10,6 +10,7 @@ import hashlib
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from app.domain.interactions import Consent, Preferences
 from app.domain.ranking import Query, history_bucket
@@ -143,7 +144,12 @@ def _stated(preferences: Preferences) -> dict[str, object]:
 
 
 def _folded(words: Iterable[str]) -> list[str]:
-    return sorted({normalised_query(word) for word in words})
+    return sorted({_normalised_word(word) for word in words})
+
+
+@lru_cache(maxsize=4_096)  # what shoppers state recurs in every request, and most of them share it
+def _normalised_word(word: str) -> str:
+    return normalised_query(word)
 
 
 def _sha256(parts: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from app.domain.model_calls import ProfileFact, Usage
 from app.domain.ranking import FallbackReason, Strategy
 from app.pipeline.fusion import fuse
 from app.pipeline.gate_schema import GateLine
-from app.pipeline.prompt_input import PromptInput, prompt_input
+from app.pipeline.prompt_input import PromptInput, lines_about_shopper
 from app.pipeline.ranker import Ranking, reordered
 from app.pipeline.rules import CompiledRules
 from app.pipeline.shelf import Shelf
@@ -81,5 +81,5 @@ def still_true(order: ModelOrder, now: Sequence[ProfileFact]) -> ModelOrder:
 
     A cached answer may be older than a change of mind, and one call may serve two shoppers who are alike.
     """
-    holds = {(fact.kind, fact.text) for fact in prompt_input((), now, seed="").profile_of.values()}
+    holds = {(fact.kind, fact.text) for fact in lines_about_shopper(now)}
     return replace(order, profile_facts=tuple(f for f in order.profile_facts if (f.kind, f.text) in holds))

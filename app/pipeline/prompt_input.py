@@ -116,7 +116,7 @@ def prompt_input(
         raise ValueError(f"at most {CANDIDATES_MAX} candidates, not {len(items)}")
     order = list(range(len(items)))
     random.Random(hashlib.sha256(seed.encode("utf-8", "surrogatepass")).digest()).shuffle(order)  # noqa: S311
-    shoppers = _profile(profile)
+    shoppers = lines_about_shopper(profile)
     profile_lines = tuple(f"{fact.id} {fact.kind} {fact.text}" for fact in shoppers)
     kept = [list(item.facts[:facts_max]) for item in items]
     heads = [_head(item) for item in items]
@@ -150,7 +150,8 @@ def field_text(text: str, limit: int) -> str:
     return _RULER.sub(r"\1", _LABEL.sub(lambda found: f"'{found[0]}'", cleaned))
 
 
-def _profile(profile: Sequence[ProfileFact]) -> tuple[ProfileFact, ...]:
+def lines_about_shopper(profile: Sequence[ProfileFact]) -> tuple[ProfileFact, ...]:
+    """The facts as a prompt has them: texts made fit for a line, the first 16, numbered anew u1, u2, …"""
     lines: list[ProfileFact] = []
     for fact in profile:
         text = without_contacts(fact.text) if fact.kind == "query" else fact.text

@@ -58,5 +58,7 @@ class ProofMemo:
 
 def proof_key(lore: int, text: str, evidence: Sequence[Evidence], facts: Sequence[ProfileFact]) -> Key:
     """What a verdict is kept under. Args: lore: number of the item's lore; text: with its citations."""
-    told = repr((text, tuple(evidence), tuple(facts))).encode("utf-8", "surrogatepass")
+    cited = [(fact.id, fact.kind, fact.text, fact.value) for fact in evidence]
+    about = [(fact.id, fact.kind, fact.text) for fact in facts]
+    told = repr((text, cited, about)).encode("utf-8", "surrogatepass")
     return lore, hashlib.blake2b(told, digest_size=16).digest()
