@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -36,10 +37,20 @@ def read_run(folder: Path) -> Run:
 def write_reports(run: Run, folder: Path) -> list[Path]:
     """Writes all three; without matplotlib the page has no plots. Returns their paths."""
     paths = [folder / f"{NAME}.{ending}" for ending in ("json", "md", "html")]
-    write_json(run, paths[0])
+    write_json(_without_spare_bins(run), paths[0])
     paths[1].write_text("\n".join(_markdown(run)) + "\n", encoding="utf-8")
     paths[2].write_text(_html(run), encoding="utf-8")
     return paths
+
+
+def _without_spare_bins(run: Run) -> Run:
+    """The run without slices of time that nothing draws: of a ramp's steps and of an outage's single ways."""
+    results = []
+    for result in run.results:
+        drawn = main_leg(result)
+        legs = [leg if leg is drawn else replace(leg, figures=replace(leg.figures, bins=())) for leg in result.legs]
+        results.append(replace(result, legs=legs))
+    return replace(run, results=results)
 
 
 def _markdown(run: Run) -> Iterator[str]:

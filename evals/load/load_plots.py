@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -18,26 +19,28 @@ from evals.load.scenarios import IN_TIME_MS
 
 def latency_plot(result: Result) -> str:
     """Milliseconds by percentile, its axis stretched so that each nine has the same room; "" without any slate."""
-    lines = [(leg.name, leg.figures.slates.answered) for leg in legs_shown(result)]
-    refused = [(f"{leg.name}: refused", leg.figures.slates.refused) for leg in legs_shown(result)]
-    lines = [(name, found) for name, found in [*lines, *refused] if len(found.p) > 1]
+    lines: list[tuple[str, Spread, str, str]] = []
+    for leg, colour in zip(legs_shown(result), itertools.cycle(COLOURS), strict=False):
+        lines.append((leg.name, leg.figures.slates.answered, colour, "-"))
+        lines.append((f"{leg.name}: refused", leg.figures.slates.refused, colour, ":"))
+    lines = [line for line in lines if len(line[1].p) > 1]
     if not lines:
         return ""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.5, 3.2), layout="constrained")
+        figure = Figure(figsize=(7.5, 3.4), layout="constrained")
         axes = figure.add_subplot()
-        for place, (name, found) in enumerate(lines):
+        for name, found, colour, style in lines:
             at = [1.0 / (1.0 - float(q) / 100.0) for q in found.p]
+            values = list(found.p.values())
             told = f"{name} (n={found.n:,})"
-            colour = COLOURS[place % len(COLOURS)]
-            axes.plot(at, list(found.p.values()), marker="o", markersize=3, linewidth=1.3, color=colour, label=told)
+            axes.plot(at, values, style, marker="o", markersize=3, linewidth=1.3, color=colour, label=told)
         _bound(axes)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        ticks = [q for q in (50.0, 90.0, 99.0, 99.9, 99.99) if any(f"{q:g}" in found.p for _, found in lines)]
+        ticks = [q for q in (50.0, 90.0, 99.0, 99.9, 99.99) if any(f"{q:g}" in found.p for _, found, _, _ in lines)]
         axes.set_xticks([1.0 / (1.0 - q / 100.0) for q in ticks], [f"p{q:g}" for q in ticks])
         axes.minorticks_off()
-        _plain_milliseconds(axes, [found for _, found in lines])
+        _plain_milliseconds(axes, [found for _, found, _, _ in lines])
         axes.set_xlabel("share of slates that took no longer, from when they were due")
         axes.set_ylabel("ms")
         figure.legend(frameon=False, loc="outside lower center", ncols=2)
