@@ -9,7 +9,7 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
     doesn't wait for it.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, *, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: Starlette, *, drain_s: float) -> None:
         super().__init__(config)
         self._app, self._drain_s = app, drain_s
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, ParamSpec, TypeVar
 
 import orjson
@@ -115,7 +116,8 @@ def configure_logging(
     root = logging.getLogger()
     for old in [h for h in root.handlers if h.get_name() == _OWN_LOGGER]:
         root.removeHandler(old)
-        old.flush()
+        with suppress(ValueError):  # its stream is closed already, as where a program ran inside another
+            old.flush()
     root.addHandler(handler)
     root.setLevel(level)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request, each search of the index among them

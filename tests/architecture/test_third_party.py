@@ -22,7 +22,7 @@ OWNERS = {
     "onnxruntime": ["adapters/embedder", "adapters/baseline/forest.py"],
     "pyarrow": ["adapters/", "ingest"],
     "fastapi": ["api/", "main.py"],
-    "starlette": ["api/", "main.py", "telemetry.py"],
+    "starlette": ["api/", "main.py", "telemetry.py", "server.py"],
     "jwt": ["api/"],
     "sse_starlette": ["api/stream.py"],
     "typer": ["cli", "erase_command.py", "report_commands.py", "search_command.py", "langfuse_commands.py"],

@@ -171,3 +171,13 @@ async def test_a_closed_stream_fails_no_request() -> None:
     lines = LogLines(stream)
     stream.close()
     lines.say("1")
+
+
+def test_a_new_configuration_does_not_mind_that_the_old_stream_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a command ran inside another program, which took its standard error away again."""
+    taken = io.StringIO()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", taken)
+        configure_logging()
+    taken.close()
+    configure_logging()
