@@ -175,7 +175,7 @@ async def test_a_closed_stream_fails_no_request() -> None:
 
 def test_a_new_configuration_does_not_mind_that_the_old_stream_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a command ran inside another program, which took its standard error away again."""
-    taken = io.StringIO()
+    taken = io.TextIOWrapper(io.BytesIO())
     with monkeypatch.context() as patch:
         patch.setattr("sys.stderr", taken)
         configure_logging()
