@@ -60,6 +60,10 @@ MOST_WAITING = 64
 MOST_WRITES = 256
 """Writes under way; their bodies are in memory, 256 KB each at most."""
 
+MOST_ASIDE = 16
+"""Requests of the least important class under way. They are let in when nobody waits and take no place: a report takes
+seconds in a thread of its own, and three of them would keep every shopper out."""
+
 MOST_ELSEWHERE = 256
 """Answers under way that wait for a provider or a reader. Beyond, no model is asked and no stream or chat begun."""
 
@@ -75,7 +79,7 @@ LATEST = 3.0
 """A wait ends at this many times what was allowed. More important ones may have come meanwhile, or work become slower;
 but who waited is rather served late than refused late: it would have waited for nothing."""
 
-State = Literal["working", "waiting", "elsewhere", "answering", "writing", "refused", "ended"]
+State = Literal["working", "waiting", "elsewhere", "answering", "writing", "aside", "refused", "ended"]
 
 
 class Place:
@@ -182,6 +186,7 @@ class Door:
         self.working = 0
         self.elsewhere = 0
         self.writing = 0
+        self.aside = 0
         self.refused: Counter[str] = Counter()  # by class
         self.draining = False  # True: no stream and no chat is begun any more
 
@@ -203,6 +208,7 @@ class Door:
             "waiting": self._waiting_n,
             "elsewhere": self.elsewhere,
             "writing": self.writing,
+            "aside": self.aside,
         }
 
     def pressed(self) -> bool:
@@ -210,7 +216,7 @@ class Door:
         return self.elsewhere >= MOST_ELSEWHERE or self._clock() < self._pressed_until
 
     def ask(self, rank: Rank, kind: str, granted: Callable[[], None], *, streams: bool = False) -> Place:
-        """A place in the state `working`, `writing`, `waiting` or `refused`.
+        """A place in the state `working`, `writing`, `aside`, `waiting` or `refused`.
 
         Args: kind: requests of one kind cost about the same; granted: called once a wait has ended well, on this
               thread; streams: whether the answer may go on for long after it has begun.
@@ -222,6 +228,8 @@ class Door:
             self.writing += 1
             place.state = "writing"
             return place
+        if rank is Rank.REST and self.aside >= MOST_ASIDE:
+            return self._refuse(place)
         if streams and (self.draining or self.elsewhere >= MOST_ELSEWHERE):
             return self._refuse(place)
         if self._unlimited or (self.working < self._limit.now and not self._waiting_n):
@@ -230,7 +238,7 @@ class Door:
         self._limit.wanted()
         before = sum(len(self._waiting[each]) for each in Rank if each <= rank)
         expected_s = (before + 1) * self._held.value / self._limit.usual
-        if expected_s >= PRESSED_FROM * self._wait_s:
+        if expected_s >= PRESSED_FROM * self._wait_s and rank is not Rank.REST:
             self._press()
         patience_s = MANNERS[rank].patience * self._wait_s
         if expected_s > patience_s or self._waiting_n >= MOST_WAITING:
@@ -283,11 +291,17 @@ class Door:
             self._stop_waiting(place)
         elif place.state == "writing":
             self.writing -= 1
+        elif place.state == "aside":
+            self.aside -= 1
         elif place.state in ("elsewhere", "answering"):
             self.elsewhere -= 1
         place.state = "ended"
 
     def _begin(self, place: Place) -> None:
+        if place.rank is Rank.REST:
+            place.state = "aside"
+            self.aside += 1
+            return
         now = self._clock()
         place.begin(now)
         self.working += 1
@@ -297,7 +311,7 @@ class Door:
     def _refuse(self, place: Place) -> Place:
         place.state = "refused"
         self.refused[place.rank.name.lower()] += 1
-        if place.rank is not Rank.WRITE:
+        if place.rank not in (Rank.WRITE, Rank.REST):
             self._press()
         return place
 

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from app.admission import (
+    MOST_ASIDE,
     MOST_ELSEWHERE,
     MOST_WAITING,
     MOST_WRITES,
@@ -165,6 +166,21 @@ def test_events_take_no_place_and_are_refused_only_when_too_many_are_under_way(d
     assert ask(door, Rank.WRITE).state == "writing"
 
 
+def test_reports_take_no_place_from_shoppers(door: Door) -> None:
+    """Let in while nobody waits, so many at a time; refused or last in the queue while somebody does, and no reason to
+    do without models."""
+    reports = [ask(door, Rank.REST) for _ in range(MOST_ASIDE)]
+    assert {place.state for place in reports} == {"aside"}
+    assert ask(door, Rank.REST).state == "refused"
+    reports.pop().end()
+    assert [ask(door).state for _ in range(3)] == ["working", "working", "waiting"]
+    assert ask(door, Rank.REST).state == "waiting"
+    assert not door.pressed()
+    for place in reports:
+        place.end()
+    assert door.aside == 0
+
+
 def test_the_queue_is_bounded_before_anything_is_known(door: Door) -> None:
     """Nobody knows yet how long work takes: no more than MOST_WAITING wait for it."""
     states = [ask(door).state for _ in range(2 + MOST_WAITING + 5)]
@@ -203,14 +219,14 @@ def test_pressure_that_comes_back_at_once_lasts_longer(door: Door, clock: Clock)
     held = [ask(door) for _ in range(6)]
     lasted = []
     for _ in range(6):
-        ask(door, Rank.REST)  # refused: pressure
+        ask(door, Rank.CHAT)  # refused: pressure
         began = clock.now
         while door.pressed():
             clock.now += 0.125
         lasted.append(clock.now - began)
     assert lasted == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
     clock.now += 20.0
-    ask(door, Rank.REST)
+    ask(door, Rank.CHAT)
     clock.now += 1.0
     assert not door.pressed()
     assert len(held) == 6
@@ -240,7 +256,7 @@ def test_a_service_that_ends_begins_no_stream(door: Door) -> None:
 def test_without_a_limit_nobody_waits(clock: Clock) -> None:
     """places_most=0."""
     door = Door(places_most=0, wait_s=0.1, clock=clock)
-    assert {ask(door, rank).state for rank in Rank for _ in range(100)} == {"working", "writing"}
+    assert {ask(door, rank).state for rank in Rank for _ in range(MOST_ASIDE)} == {"working", "writing", "aside"}
 
 
 def test_the_refused_come_back_at_different_times(door: Door) -> None:

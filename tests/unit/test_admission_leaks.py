@@ -28,7 +28,7 @@ class Crowd(RuleBasedStateMachine):
         number = len(self.all)
         place = self.door.ask(rank, rank.name, lambda: self.granted.add(number), streams=streams)
         self.all.append(place)
-        assert place.state in ("working", "waiting", "refused", "writing")
+        assert place.state in ("working", "waiting", "refused", "writing", "aside")
         assert (rank is Rank.WRITE) <= (place.state in ("writing", "refused"))
         return place
 
@@ -66,6 +66,7 @@ class Crowd(RuleBasedStateMachine):
         assert self.door.waiting == states.count("waiting") <= MOST_WAITING
         assert self.door.elsewhere == states.count("elsewhere") + states.count("answering")
         assert self.door.writing == states.count("writing")
+        assert self.door.aside == states.count("aside")
 
     @invariant()
     def nobody_waits_beside_a_free_place(self) -> None:
@@ -79,7 +80,7 @@ class Crowd(RuleBasedStateMachine):
     def teardown(self) -> None:
         for place in self.all:
             place.end()
-        assert (self.door.working, self.door.waiting, self.door.elsewhere, self.door.writing) == (0, 0, 0, 0)
+        assert set(self.door.states.values()) == {0}
 
 
 TestCrowd = Crowd.TestCase

@@ -37,6 +37,6 @@ def test_the_door_is_told() -> None:
     sampler.look()
     assert told("admission_limit") == 2
     states = {state: told("admission_requests", state=state) for state in door.states}
-    assert states == {"working": 2, "waiting": 64, "elsewhere": 1, "writing": 1}
+    assert states == {"working": 2, "waiting": 64, "elsewhere": 1, "writing": 1, "aside": 0}
     assert told("refused_total", **{"class": "shelf"}) == 2
     assert told("refused_total", **{"class": "slate"}) == 0
