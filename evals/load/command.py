@@ -15,6 +15,9 @@ from evals.load.running import Service
 from evals.load.scenarios import SCENARIOS, Scenario, figure
 from evals.load.traffic import read_crowd
 
+_DETAILS = 3
+"""Kinds of slates that were not whole that are told while the run goes on; the report has all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -39,7 +42,10 @@ def run_load(asked: Asked, say: Say) -> list[str]:
     Raises: BadInput, before anything is started; ServiceNotReady.
     """
     scenarios, wish = chosen(asked), wished(asked)
-    asked.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        asked.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"--out {asked.folder} can't be written to: {error.strerror}.") from error
     written = read_run(asked.folder)
     crowd = read_crowd(asked.data)
     found: list[Result] = []
@@ -56,6 +62,8 @@ def run_load(asked: Asked, say: Say) -> list[str]:
             f"{figure(result.measures['p50_ms'])} ms, p99 {figure(result.measures['p99_ms'])} ms; "
             f"{'missed' if result.missed else 'held'}"
         )
+        for what, count in list(told.slates.details.items())[:_DETAILS]:
+            say(f"  {count:,} {what}")
         for note in result.notes:
             say(f"  {note}")
     say(f"Written: {', '.join(str(path) for path in paths)}")

@@ -20,6 +20,7 @@ from typing import Literal
 
 import httpx
 
+from app.adapters.disk_cache import DATABASE
 from app.domain.errors import ShelfwiseError
 from evals.load.generator import Driven, read_driven, write_plan
 from evals.load.open_loop import TIMEOUT_S, Planned
@@ -120,7 +121,7 @@ def serving(data_dir: Path, base: str | None, workers: int = 1, *, wait: bool = 
     Raises:  ServiceNotReady, with the last lines of what it said.
     """
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
-        copy = Path(shutil.copytree(data_dir, Path(folder) / "data", ignore=shutil.ignore_patterns("orders")))
+        copy = copy_of(data_dir, Path(folder) / "data")
         port = free_port()
         settings = {
             "DATA_DIR": str(copy),
@@ -152,6 +153,15 @@ def serving(data_dir: Path, base: str | None, workers: int = 1, *, wait: bool = 
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def copy_of(data_dir: Path, target: Path) -> Path:
+    """A copy of a data folder without the stored model orders."""
+
+    def left_out(folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if (Path(folder) / name / DATABASE).exists()]
+
+    return Path(shutil.copytree(data_dir, target, ignore=left_out))
 
 
 def _until_ready(port: int, process: subprocess.Popen[bytes], said: Path) -> float:

@@ -85,6 +85,13 @@ def test_a_folder_without_a_shop_is_refused(tmp_path: Path) -> None:
         read_crowd(tmp_path)
 
 
+def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    """Reports that can't be written are not measured."""
+    (tmp_path / "out").write_text("")
+    with pytest.raises(BadInput, match=r"--out .* can't be written to: File exists"):
+        run_load(replace(PLAIN, folder=tmp_path / "out"), print)
+
+
 @pytest.fixture
 def running(demo_copy: Path) -> Iterator[str]:
     """The address of the real service, without a model, in a thread."""

@@ -6,12 +6,14 @@ import asyncio
 import math
 import os
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from app.adapters.disk_cache import DATABASE, DiskOrderCache
 from evals.load.open_loop import Planned
-from evals.load.running import LoadFailed, Service, Switch, free_port, send
+from evals.load.running import LoadFailed, Service, Switch, copy_of, free_port, send
 from tests.support.loop_thread import LoopThread
 from tests.unit.evals.load.toy_crowd import SLATE
 
@@ -56,6 +58,18 @@ def test_a_provider_that_can_not_be_switched_ends_the_run() -> None:
 
     with pytest.raises(LoadFailed, match="could not be switched: refused"):
         send([Planned(0.2, "slate", ASKED)], [Service("127.0.0.1", free_port(), None, 0.0)], [Switch(0.0, fails)])
+
+
+def test_a_copy_holds_no_stored_orders(tmp_path: Path) -> None:
+    """What the service's own cache keeps is left out, wherever it lies, and nothing else is."""
+    DiskOrderCache.open(tmp_path / "shop" / "cache", fresh_s=60, stale_s=60).close()
+    (tmp_path / "shop" / "chroma").mkdir()
+    (tmp_path / "shop" / "shop.db").touch()
+    copied = copy_of(tmp_path / "shop", tmp_path / "copy")
+    assert (tmp_path / "shop" / "cache" / DATABASE).exists()
+    assert not (copied / "cache").exists()
+    assert (copied / "chroma").is_dir()
+    assert (copied / "shop.db").is_file()
 
 
 def test_what_a_service_uses_is_read_from_the_system() -> None:
