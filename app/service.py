@@ -110,7 +110,7 @@ class RecommendationService:
     def _under_new_id(self, kept: Slate, known: Remembered, query: Query, now: float, watch: Stopwatch) -> Slate:
         """A remembered slate as the answer to this request, queued for writing and told like any other."""
         watch.lap("memo")
-        slate = replace(kept, recommendation_id=new_id(), query=query, served_at=now, latency_ms=watch.laps_ms())
+        slate = kept.given_again(new_id(), query, now, watch.laps_ms())
         self._parts.slates.offer(slate, query.user_id or query.anonymous_id or query.session_id)
         self._parts.observer.request_ended(RequestTold(slate, known.shopper.consent, known.profile.interactions))
         return slate

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from app.settings import Settings, is_loopback
 
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 _is_local = functools.lru_cache(maxsize=256)(is_loopback)  # asked of every request, nearly always of the same
-_FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
+_FORWARDING = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip"})
 
 
 class KeyScope(StrEnum):
@@ -109,23 +109,22 @@ def why_not_local(client: str | None, headers: Sequence[tuple[bytes, bytes]]) ->
     """
     if client is None or not _is_local(client):
         return "The caller is not on this machine."
-    values: Mapping[bytes, list[bytes]] = _grouped(headers)
-    hosts = values.get(b"host", [])
+    hosts, origins, forwarded = [], [], False
+    for name, value in headers:
+        if name == b"host":
+            hosts.append(value)
+        elif name == b"origin":
+            origins.append(value)
+        elif name in _FORWARDING:
+            forwarded = True
     if len(hosts) != 1 or not _names_loopback(hosts[0].decode("latin-1")):
         return "The Host header does not name this machine as localhost, 127.0.0.1 or [::1]."
-    if any(name in values for name in _FORWARDING):
+    if forwarded:
         return "The request was forwarded by a proxy."
-    for origin in values.get(b"origin", []):
+    for origin in origins:
         if not _names_loopback(_authority(origin.decode("latin-1"))):
             return "The request comes from a web page of another machine."
     return None
-
-
-def _grouped(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
-    grouped: dict[bytes, list[bytes]] = {}
-    for name, value in headers:
-        grouped.setdefault(name, []).append(value)
-    return grouped
 
 
 def _authority(origin: str) -> str:

@@ -144,6 +144,35 @@ class Slate:
     sentences: int = 0  # of the model, for these items; what was proved says reason_source
     propensity: float | None = None  # that the serving policy chose this slate; None: the policy is not random
 
+    def given_again(
+        self, recommendation_id: str, query: Query, served_at: float, latency_ms: Mapping[str, float]
+    ) -> Slate:
+        """The same slate as the answer to another request.
+
+        What `dataclasses.replace` would make, in half its time: a remembered answer is little else.
+        """
+        return Slate(
+            recommendation_id,
+            query,
+            self.items,
+            served_at,
+            self.strategy,
+            self.fallback_reason,
+            self.gate,
+            self.model,
+            self.prompt_version,
+            self.rules_version,
+            self.baseline_version,
+            self.candidates,
+            self.excluded,
+            latency_ms,
+            self.profiling_used,
+            self.usage,
+            self.call_of,
+            self.sentences,
+            self.propensity,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
