@@ -138,7 +138,7 @@ def write_plan(
     path: Path, plan: Sequence[Planned], targets: Sequence[tuple[str, int]], timeout_s: float = TIMEOUT_S
 ) -> None:
     """Writes the first of the two files."""
-    rows = [(p.due_s, p.kind, p.request.decode(), p.leg, p.target, p.lane) for p in plan]
+    rows = [(p.due_s, p.kind, p.request.decode(), p.target, p.lane) for p in plan]
     path.write_bytes(orjson.dumps({"targets": targets, "timeout_s": timeout_s, "plan": rows}))
 
 
@@ -151,10 +151,7 @@ def read_driven(path: Path) -> Driven:
 
 def _read_plan(path: Path) -> tuple[list[Planned], list[tuple[str, int]], float]:
     found: dict[str, Any] = orjson.loads(path.read_bytes())
-    plan = [
-        Planned(due, kind, request.encode(), leg, target, lane)
-        for due, kind, request, leg, target, lane in found["plan"]
-    ]
+    plan = [Planned(due, kind, request.encode(), target, lane) for due, kind, request, target, lane in found["plan"]]
     return plan, [(host, port) for host, port in found["targets"]], found["timeout_s"]
 
 

@@ -8,6 +8,7 @@ import functools
 import itertools
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -126,6 +127,7 @@ def run(scenario: Scenario, crowd: Crowd, wish: Wish, say: Say, peak: float | No
         headers=wish.headers,
         writes=wish.writes,
         strangers=wish.outside is not None,
+        label="" if wish.outside is None else f"{time.time():.0f}-",
     )
     say(f"{scenario.name}: {scenario.says}")
     with _place(scenario, wish) as place:

@@ -29,7 +29,6 @@ class Planned:
     due_s: float  # from the beginning; plans are ordered by it
     kind: Kind
     request: bytes
-    leg: int = 0  # of the scenario, for the figures
     target: int = 0  # which service
     lane: int = -1  # requests of one lane wait for each other, as one person's do; -1: of none
 

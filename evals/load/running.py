@@ -73,7 +73,6 @@ class Provider:
     def __init__(self) -> None:
         self._port = free_port()
         self._running: contextlib.ExitStack | None = None
-        self._now: Way = "refused"
 
     @property
     def base(self) -> str:
@@ -89,7 +88,6 @@ class Provider:
                 self._running = contextlib.ExitStack()
                 self._running.enter_context(simulated_provider({"port": self._port, **KNOBS}))
             self._post("faults", [] if way == "up" else [{"mode": way, "by": "arrival"}])
-        self._now = way
 
     def close(self) -> None:
         """Ends it."""

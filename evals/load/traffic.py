@@ -109,7 +109,8 @@ class Traffic:
     """Draws requests. The same crowd and seed draw the same.
 
     Args: host: what requests name as their host; headers: more lines of each head, such as a key;
-          writes: whether events and changed stocks are sent; strangers: nobody is a known shopper.
+          writes: whether events and changed stocks are sent; strangers: nobody is a known shopper;
+          label: part of the ids of visitors, sessions and events, so that a shop that keeps them sees new ones.
     """
 
     def __init__(
@@ -121,12 +122,13 @@ class Traffic:
         headers: Mapping[str, str] | None = None,
         writes: bool = True,
         strangers: bool = False,
+        label: str = "",
     ) -> None:
         self._crowd = crowd
         self._draw = random.Random(seed)  # noqa: S311 - a simulation, not a secret
         self._head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": host, **(headers or {})}.items())
         self._writes = writes
-        self._label = f"load-{seed}-{'s' if strangers else ''}"
+        self._label = f"load-{seed}-{label}"
         self._day = Day(
             crowd.users,
             crowd.of_shopper,
@@ -147,7 +149,6 @@ class Traffic:
         start_s: float = 0.0,
         beside: Mapping[Kind, float] | None = None,
         doing: float = 1.0,
-        leg: int = 0,
     ) -> list[Planned]:
         """An open loop: `rate` pages a second for some seconds, and `beside` other requests for each of them.
 
@@ -163,16 +164,14 @@ class Traffic:
             if turn is None:
                 live[place] = self._session()
                 turn = next(live[place])
-            planned += self._turn(turn, at, start_s + seconds, leg, doing=doing)
+            planned += self._turn(turn, at, start_s + seconds, doing=doing)
         for kind, share in (beside or {}).items():
             if kind in WRITING and not self._writes:
                 continue
-            planned += [
-                Planned(at, kind, self._other(kind), leg) for at in self._arrivals(rate * share, start_s, seconds)
-            ]
+            planned += [Planned(at, kind, self._other(kind)) for at in self._arrivals(rate * share, start_s, seconds)]
         return sorted(planned, key=lambda one: one.due_s)
 
-    def shoppers(self, many: int, seconds: float, *, leg: int = 0, start_s: float = 0.0) -> list[Planned]:
+    def shoppers(self, many: int, seconds: float) -> list[Planned]:
         """So many shoppers at a time, each with think times of their own (log-normal, mean 10 s), one after another.
 
         Each is a lane: the next page waits for the last to be answered, and its time counts from when it was due.
@@ -180,15 +179,15 @@ class Traffic:
         median_s = THINK_S / math.exp(THINK_SIGMA**2 / 2.0)
         planned: list[Planned] = []
         for lane in range(many):
-            at = start_s + self._draw.random() * THINK_S  # nobody begins in step with anybody
+            at = self._draw.random() * THINK_S  # nobody begins in step with anybody
             turns = self._midway()
-            while at < start_s + seconds:
+            while at < seconds:
                 turn = next(turns, None)
                 if turn is None:
                     turns = self._session()
                     continue
                 think_s = median_s * math.exp(THINK_SIGMA * self._draw.gauss(0.0, 1.0))
-                planned += self._turn(turn, at, min(at + think_s, start_s + seconds), leg, lane)
+                planned += self._turn(turn, at, min(at + think_s, seconds), lane)
                 at += think_s
         return sorted(planned, key=lambda one: one.due_s)
 
@@ -197,16 +196,14 @@ class Traffic:
         while rate > 0.0 and (at := at + self._draw.expovariate(rate)) < start_s + seconds:
             yield at
 
-    def _turn(
-        self, turn: Turn, at: float, ends: float, leg: int, lane: int = -1, doing: float = 1.0
-    ) -> Iterator[Planned]:
-        yield Planned(at, "slate", self._page(turn.page), leg, 0, lane)
+    def _turn(self, turn: Turn, at: float, ends: float, lane: int = -1, doing: float = 1.0) -> Iterator[Planned]:
+        yield Planned(at, "slate", self._page(turn.page), lane=lane)
         if not self._writes:
             return
         for deed in turn.deeds:
             due = at + self._draw.uniform(*_DOES_S)
             if due < ends and (doing >= 1.0 or self._draw.random() < doing):
-                yield Planned(due, "events", self._event(deed), leg, 0, lane)
+                yield Planned(due, "events", self._event(deed), lane=lane)
 
     def _session(self) -> Iterator[Turn]:
         number = next(self._sessions)
