@@ -327,10 +327,9 @@ class Stopwatch:
 def retrieved(shelf: Shelf, product_ids: Sequence[str], scores: FloatScores) -> Retrieved:
     """What an index found, as rows; products that left the catalogue since are left out."""
     row_of = shelf.snapshot.row_of
-    kept = [(row_of[p], s) for p, s in zip(product_ids, scores.tolist(), strict=True) if p in row_of]
-    return Retrieved(
-        np.asarray([r for r, _ in kept], dtype=np.int32), np.asarray([s for _, s in kept], dtype=np.float32)
-    )
+    rows = np.asarray([row_of.get(product_id, -1) for product_id in product_ids], dtype=np.int32)
+    known = rows >= 0
+    return Retrieved(rows[known], np.asarray(scores, dtype=np.float32)[known])
 
 
 def _in_time(search: Future[_T], part: str) -> _T | None:

@@ -56,7 +56,8 @@ class ExactIndex:
             similarity = (matrix @ unit)[rows]
         best = top_k(similarity, k)
         chosen = best if rows is None else rows[best]
-        return tuple(self.vectors.product_ids[row] for row in chosen), similarity[best]
+        ids = self.vectors.product_ids
+        return tuple([ids[row] for row in chosen.tolist()]), similarity[best]
 
 
 def unit_vector(vector: NDArray[np.float32], vectors: ItemVectors) -> NDArray[np.float32] | None:
