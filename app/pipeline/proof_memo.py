@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.model_calls import ProfileFact
-from app.domain.ranking import Evidence
+from app.domain.ranking import Evidence, EvidenceKind
 from app.pipeline.proof import Failure, FailureKind, Proof
 
 VERDICTS_KEPT = 20_000
@@ -24,7 +24,7 @@ Key = tuple[int, bytes]
 @dataclass(frozen=True, slots=True)
 class _Verdict:
     ok: bool
-    evidence_ids: tuple[str, ...]
+    stated: tuple[EvidenceKind, ...]  # facts by kind, of which an item has one each: their ids go by position
     failures: tuple[FailureKind, ...]
 
 
@@ -37,28 +37,31 @@ class ProofMemo:
     def __len__(self) -> int:
         return len(self._verdicts)
 
-    def recall(self, key: Key, shown: str) -> Proof | None:
+    def recall(self, key: Key, shown: str, evidence: Sequence[Evidence]) -> Proof | None:
         """The proof kept under a key, None where there is none.
 
-        Args:    shown: the sentence as it would be shown.
+        Args:    shown: the sentence as it would be shown; evidence: as for the key.
         Returns: failures have their kind only, not the words that failed.
         """
         known = self._verdicts.get(key)
         if known is None:
             return None
-        return Proof(known.ok, shown, known.evidence_ids, tuple(Failure(kind, "") for kind in known.failures))
+        id_of = {fact.kind: fact.id for fact in evidence}
+        stated = tuple(id_of[kind] for kind in known.stated)
+        return Proof(known.ok, shown, stated, tuple(Failure(kind, "") for kind in known.failures))
 
-    def keep(self, key: Key, proof: Proof) -> None:
-        """Keeps the verdict of a proof."""
+    def keep(self, key: Key, proof: Proof, evidence: Sequence[Evidence]) -> None:
+        """Keeps the verdict of a proof; `evidence` as for the key."""
         if len(self._verdicts) >= VERDICTS_KEPT:
             self._verdicts.clear()
         kinds = tuple(failure.kind for failure in proof.failures)
-        self._verdicts[key] = _Verdict(proof.ok, proof.evidence_ids, kinds)
+        kind_of = {fact.id: fact.kind for fact in evidence}
+        self._verdicts[key] = _Verdict(proof.ok, tuple(kind_of[fact_id] for fact_id in proof.evidence_ids), kinds)
 
 
 def proof_key(lore: int, text: str, evidence: Sequence[Evidence], facts: Sequence[ProfileFact]) -> Key:
     """What a verdict is kept under. Args: lore: number of the item's lore; text: with its citations."""
-    cited = [(fact.id, fact.kind, fact.text, fact.value) for fact in evidence]
+    cited = [(fact.kind, fact.text, fact.value) for fact in evidence]
     about = [(fact.id, fact.kind, fact.text) for fact in facts]
     told = repr((text, cited, about)).encode("utf-8", "surrogatepass")
     return lore, hashlib.blake2b(told, digest_size=16).digest()

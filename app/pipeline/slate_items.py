@@ -133,10 +133,10 @@ def sentence_proof(
     if memo is None or lore is None:
         return _read(text, product, evidence, profile_facts, config, currency)
     key = proof_key(lore, text, evidence, profile_facts)
-    proof = memo.recall(key, mended(without_citations(text)))
+    proof = memo.recall(key, mended(without_citations(text)), evidence)
     if proof is None:
         proof = _read(text, product, evidence, profile_facts, config, currency)
-        memo.keep(key, proof)
+        memo.keep(key, proof, evidence)
     return proof
 
 

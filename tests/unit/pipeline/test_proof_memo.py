@@ -44,6 +44,14 @@ def test_a_remembered_verdict_is_the_one_that_was_reached(text: str, monkeypatch
     assert not anew.ok or again.text == anew.text
 
 
+def test_a_verdict_holds_wherever_the_item_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids of facts go by the item's place in its slate; the same facts under other ids need no second reading."""
+    memo = ProofMemo()
+    assert proved(GOOD, memo).evidence_ids == ("e1_1",)
+    monkeypatch.setattr(slate_items, "_read", None)
+    assert proved(GOOD, memo, evidence=(replace(RATED, id="e7_3"),)).evidence_ids == ("e7_3",)
+
+
 def test_whatever_the_verdict_follows_from_is_in_its_key() -> None:
     """Another figure of a fact, another lore (record, rules or currency changed), other lines about the shopper."""
     memo = ProofMemo()
@@ -56,7 +64,7 @@ def test_whatever_the_verdict_follows_from_is_in_its_key() -> None:
 
 
 def test_nothing_that_a_sentence_says_is_kept() -> None:
-    """What stays in memory are digests, ids of facts and kinds of failure; an erasure has nothing to look for here."""
+    """What stays in memory are digests, kinds of facts and kinds of failure; an erasure finds nothing here."""
     memo = ProofMemo()
     for text in (GOOD, LIE):
         proved(text, memo)
