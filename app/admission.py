@@ -75,7 +75,7 @@ PRESSED_MOST_S = 16.0
 """How long that lasts after the last sign of it: twice as long each time that it comes back at once, because then it
 was the models. A call of one costs the processor as much as several baselines."""
 
-LATEST = 3.0
+LATEST = 2.0
 """A wait ends at this many times what was allowed. More important ones may have come meanwhile, or work become slower;
 but who waited is rather served late than refused late: it would have waited for nothing."""
 
