@@ -142,10 +142,12 @@ class RerankStage:
         paid_key = None if model == self._calls.model else key_of(model=self._calls.model)
         return Plan(key_of(model=model), line, consent, shopper, model, payer, paid_key)
 
-    @property
-    def given_up(self) -> bool:
-        """Whether no call is begun now because the service has too much to do. Any thread may ask."""
-        return self._calls.pressed()
+    def refusal(self, plan: Plan) -> FallbackReason | None:
+        """Why no call would be begun under this plan now; None where one would, or one is under way that may be joined.
+
+        So that a prompt is not made ready for nobody. Any thread may ask; `take_off` decides.
+        """
+        return None if plan.key in self._flights else self._calls.refusal(plan.model)
 
     def _pseudonym(self, query: Query) -> str | None:
         """Who asks, under the id that says most; None for somebody without any."""

@@ -282,11 +282,15 @@ class RecommendationService:
             watch.lap("ranking")
             if len(ranking.order) >= query.limit:
                 return begun(ranking=ranking, known=known)
-        given_up = isinstance(plan, Plan) and known is None and use_cache and stage is not None and stage.given_up
-        asks = isinstance(plan, Plan) and not given_up
+        refusal = None
+        if stage is not None and isinstance(plan, Plan) and known is None and use_cache:
+            refusal = stage.refusal(plan)
+        asks = isinstance(plan, Plan) and refusal is None
         ranking = finder.rank(served, query, profile, now, watch, compose_now=not asks)
-        if isinstance(plan, Plan) and given_up:  # nobody is refused yet: this is what makes room
-            return begun(ranking=ranking, known=ModelOrder("baseline", "overloaded", gate=plan.gate))
+        if isinstance(plan, Plan) and refusal is not None:
+            # Beside an open circuit a slate costs what it costs without a model; under pressure this makes room.
+            reason: FallbackReason = refusal if len(ranking.order) else "not_requested"
+            return begun(ranking=ranking, known=ModelOrder("baseline", reason, gate=plan.gate))
         work = begun(ranking=ranking, known=known)
         if isinstance(plan, Plan) and known is None:
             work = replace(work, told=self._told(work, plan.consent))

@@ -547,6 +547,24 @@ def test_under_pressure_models_are_given_up_first(ask, provider) -> None:
     assert provider.status()["counts"]["requests"] == before + 1
 
 
+def test_beside_an_open_circuit_nothing_is_prepared_for_a_prompt(ask, provider) -> None:
+    """A slate costs what it costs without a model while the provider is down, and says that it was."""
+
+    async def work(application: Application) -> tuple[Slate, Slate]:
+        asked = await slate_of(application, placement="cart", limit=3)
+        await settled(application)
+        application.model.client._guard.breaker.cool_down(60.0)
+        return asked, await slate_of(application, placement="email", limit=3)
+
+    before = provider.status()["counts"]["requests"]
+    asked, beside = ask(work)
+    assert (beside.strategy, beside.fallback_reason) == ("baseline", "circuit_open")
+    assert len(beside.items) == 3
+    assert "prompt" in asked.latency_ms
+    assert "prompt" not in beside.latency_ms
+    assert provider.status()["counts"]["requests"] == before + 1
+
+
 def test_under_pressure_a_stored_order_is_used(ask) -> None:
     """It costs less than the baseline."""
     pressed = False
