@@ -90,6 +90,7 @@ class ShelfKeeper:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._following = threading.Lock()
 
     def open(self) -> None:
         """Loads everything. Parts that can't be opened are recorded as problems and done without.
@@ -140,23 +141,27 @@ class ShelfKeeper:
         self._wake.set()
 
     def follow_once(self) -> bool:
-        """Applies whatever changed since the last look; whether anything did."""
-        changed = False
-        self._indexes.look()
-        if self._snapshot is not None:
-            sequence = self._store.sequence()
-            if sequence != self._snapshot.sequence:
-                self._apply_changes(self._snapshot)
-                changed = True
-        pointers = self._pointers()
-        for before, after, reopen in zip(self._seen, pointers, self._openers, strict=True):
-            if before != after:
-                reopen()
-                changed = True
-        self._seen = pointers
-        if changed:
-            self._publish()
-        return changed
+        """Applies whatever changed since the last look; whether anything did.
+
+        Two at a time would see the other's half: applied, and not yet published.
+        """
+        with self._following:
+            changed = False
+            self._indexes.look()
+            if self._snapshot is not None:
+                sequence = self._store.sequence()
+                if sequence != self._snapshot.sequence:
+                    self._apply_changes(self._snapshot)
+                    changed = True
+            pointers = self._pointers()
+            for before, after, reopen in zip(self._seen, pointers, self._openers, strict=True):
+                if before != after:
+                    reopen()
+                    changed = True
+            self._seen = pointers
+            if changed:
+                self._publish()
+            return changed
 
     def _follow(self) -> None:
         while not self._stop.is_set():
