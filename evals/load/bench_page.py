@@ -80,6 +80,28 @@ def _lines(measured: Mapping[str, Any]) -> Iterator[str]:
             yield f"\n{name} ran degraded: {part}: {why}"
     if "events" in measured:
         yield from _events(measured["events"])
+    if "paths" in measured:
+        yield from _paths(measured["paths"])
+
+
+def _paths(found: Mapping[str, Any]) -> Iterator[str]:
+    yield ""
+    yield "## Paths of a request"
+    yield ""
+    yield (
+        f"`python -m evals.load.path_bench`: one worker over HTTP, {found['connections']} connections, beside an "
+        f"endpoint that computes nothing and returns as many bytes ({found['bytes']:,}) from the same cores. CPU is "
+        f"the serving process's, per request. Load average before it began: {found['load_before']:.1f}. "
+        "What bounds each path: docs/capacity.md."
+    )
+    yield ""
+    yield "| path | requests/s | CPU ms | p50 ms | p95 ms | of bare, requests/s | of bare, CPU |"
+    yield "|---|---|---|---|---|---|---|"
+    for name, path in sorted(found["paths"].items(), key=lambda entry: float(entry[1]["cpu_ms"])):
+        yield (
+            f"| {name} | {path['per_s']:,.0f} | {path['cpu_ms']:.3f} | {path['p50']:.2f} | {path['p95']:.2f} "
+            f"| {path['of_bare_wall']:.3f} | {path['of_bare']:.3f} |"
+        )
 
 
 def _model(model: Mapping[str, Any]) -> Iterator[str]:
@@ -170,5 +192,5 @@ def _shelves(shelves: Mapping[str, Any]) -> Iterator[str]:
 
 def _known(measured: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for key in measured:
-        if key not in ("machine", "model", "events", "shelves"):
+        if key not in ("machine", "model", "events", "shelves", "paths"):
             yield key, NAMES.get(key, key)
