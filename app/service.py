@@ -93,9 +93,7 @@ class RecommendationService:
         watch = Stopwatch()
         now = self._parts.clock.now()
         found = memo.slate(self._parts.served(), query, now, self)
-        if found is None:
-            return None
-        return self._under_new_id(*found, query, now, watch)
+        return None if found is None else self._under_new_id(*found, query, now, watch)
 
     def _as_for_others(self, query: Query) -> Slate | None:
         """What was composed for others, where nothing is known of this shopper either; None where it must be made."""
