@@ -30,9 +30,14 @@ class PunctualProtocol(HttpToolsProtocol):
         self._begin()
 
     def data_received(self, data: bytes) -> None:
-        """Some bytes; nearly always they are a whole head, and no timer is needed."""
+        """Some bytes; nearly always they are a whole head, and no timer is needed.
+
+        Any byte ends uvicorn's patience with an idle connection. Bytes that begin no request, the rest of a body that
+        was answered before or an empty line, would leave a connection that nothing ever closes.
+        """
         super().data_received(data)
-        if self._in_head and self._head_timer is None:
+        idle = self.cycle is None or self.cycle.response_complete
+        if self._head_timer is None and (self._in_head or (idle and self.timeout_keep_alive_task is None)):
             self._begin()
 
     def on_message_begin(self) -> None:

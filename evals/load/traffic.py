@@ -14,7 +14,7 @@ import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -66,6 +66,15 @@ class Crowd:
         yield from self.of_visitors
 
 
+@contextmanager
+def _readable(database: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise BadInput(f"{database} can't be read as a shop ({error}). Make one with `make demo SERVE=0`.") from error
+
+
 def read_crowd(data_dir: Path) -> Crowd:
     """The shoppers and sessions of a DATA_DIR. Raises BadInput: it holds none."""
     database = data_dir / "shop.db"
@@ -74,7 +83,7 @@ def read_crowd(data_dir: Path) -> Crowd:
     marks = ",".join("?" * len(LOGGED_KINDS))
     steps: dict[str, list[tuple[float, EventKind, str | None, str | None]]] = defaultdict(list)
     user_of: dict[str, str] = {}
-    with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as connection:
+    with _readable(database) as connection:
         users = [row[0] for row in connection.execute("SELECT user_id FROM shoppers ORDER BY user_id")]
         rows = connection.execute(
             "SELECT session_id, user_id, kind, timestamp, product_id, query FROM events "  # noqa: S608 - marks only

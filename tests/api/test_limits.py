@@ -202,9 +202,23 @@ async def test_what_takes_too_long_is_ended() -> None:
     assert len(await through(answering(b"text/event-stream; charset=utf-8", late=False))) == 2
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /livez HTTP/1.1\r\nHost: localh"])
-async def test_a_head_that_does_not_come_ends_the_connection(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
-    """Slow headers hold no connection, neither the first nor, on a kept one, the next; a whole head is answered."""
+@pytest.mark.parametrize(
+    ("fields", "begun"),
+    [
+        (b"", b""),
+        (b"", b"GET /livez HTTP/1.1\r\nHost: localh"),
+        (b"", b"\r\n"),
+        (b"Content-Length: 100\r\n", b"x"),
+        (b"Transfer-Encoding: chunked\r\n", b"1\r\nx\r\n"),
+    ],
+)
+async def test_a_head_that_does_not_come_ends_the_connection(
+    monkeypatch: pytest.MonkeyPatch, fields: bytes, begun: bytes
+) -> None:
+    """Slow headers hold no connection, neither the first nor, on a kept one, the next; a whole head is answered.
+
+    Nor do bytes after an answer that begin no request: an empty line, or the rest of a body that nobody waited for.
+    """
     monkeypatch.setattr(punctual, "HEAD_TIMEOUT_S", 0.15)
     settings = settings_with()
     app = create_app(lambda: FakeApplication(settings))
@@ -215,7 +229,7 @@ async def test_a_head_that_does_not_come_ends_the_connection(monkeypatch: pytest
             await asyncio.sleep(0.01)
         reader, writer = await asyncio.open_connection("127.0.0.1", listener.getsockname()[1])
         if begun:
-            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n" + fields + b"\r\n")
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
         writer.write(begun)
         ended = await asyncio.wait_for(reader.read(), 5)

@@ -83,6 +83,9 @@ def test_a_folder_without_a_shop_is_refused(tmp_path: Path) -> None:
     """With a sentence that says how one is made."""
     with pytest.raises(BadInput, match="make demo"):
         read_crowd(tmp_path)
+    (tmp_path / "shop.db").write_bytes(b"no database at all, but long enough to be looked at" * 40)
+    with pytest.raises(BadInput, match="can't be read as a shop"):
+        read_crowd(tmp_path)
 
 
 def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
