@@ -79,7 +79,7 @@ class MeteredCalls:
         self._watch = BudgetWatch(budgets, None if cheap is None else cheap.client.model, clock)
         self._rationing = rationing
         self._places = places
-        self.pressed = pressed
+        self._pressed = pressed
         self._running = 0
         self._in_thread = in_thread
         self._wall = wall
@@ -104,7 +104,7 @@ class MeteredCalls:
 
         Args: model: of `model_for`; None: the one asked within budgets.
         """
-        if self.pressed():
+        if self._pressed():
             return "overloaded"
         if self._cheap is not None and self._places is not None and self._running >= self._places:
             return "overloaded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from filelock import FileLock
 
 from app.bootstrap import Application, build, open_store
@@ -110,3 +112,15 @@ def opened() -> Iterator[Callable[..., Application]]:
     yield start
     for application in running:
         application.shut()
+
+
+@pytest.fixture
+def logging_as_before() -> Iterator[None]:
+    """What a test configures of logging is gone after it."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
-import structlog
 
 from app.telemetry import configure_logging
 from tests.api.conftest import Shop
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 CANARIES = ("canary-ada", "canary-lamp", "canary@example.com", "canary-product", "canary-boom")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 async def test_no_canary_is_in_the_log_of_a_mix_of_requests(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

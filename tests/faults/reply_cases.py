@@ -36,16 +36,22 @@ def ranked(answer: Answer) -> set[str]:
     return {field_text(item["name"], 60) for item in answer.items if item["rankedBy"] == "llm"}
 
 
+BEGUN = 8
+"""Aliases of an order that breaks off. Slate rules leave some out: of four, now and then all that counted."""
+
+
 def _cut_order(prompt: RerankPrompt) -> str:
-    return '{"order":' + json.dumps(order_of(prompt, 4))[:-1]  # four aliases, no closing bracket
+    return '{"order":' + json.dumps(order_of(prompt, BEGUN))[:-1]  # no closing bracket
 
 
 def only_the_finished(bench: Bench, answer: Answer, _: Mapping[str, str]) -> None:
-    """Of four aliases in an order that breaks off the first three count: nothing says that the last was complete."""
-    names = [named(bench, alias) for alias in order_of(bench.provider.requests[-1].prompt, 4)]
-    assert ranked(answer) <= set(names[:3]), "the last alias of a list that broke off was used"
-    shown = {field_text(item["name"], 60) for item in answer.items}  # slate rules may leave some of the three out
-    assert ranked(answer) == shown & set(names[:3]), "the finished part of the order was not used"
+    """Of the aliases in an order that breaks off all but the last count: nothing says that that one was complete."""
+    names = [named(bench, alias) for alias in order_of(bench.provider.requests[-1].prompt, BEGUN)]
+    finished = set(names[:-1])
+    assert ranked(answer) <= finished, "the last alias of a list that broke off was used"
+    shown = {field_text(item["name"], 60) for item in answer.items}
+    assert ranked(answer), "the finished part of the order was not used"
+    assert ranked(answer) == shown & finished, "a finished part of the order was not used"
 
 
 def never_shown(bench: Bench, answer: Answer, _: Mapping[str, str]) -> None:

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import weakref
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -17,18 +16,10 @@ from app import log_lines, telemetry
 from app.log_lines import LogLines
 from app.telemetry import begin_request, configure_logging, end_request, note_slate, settle_logs
 
+pytestmark = pytest.mark.usefixtures("logging_as_before")
+
 OWN = {"ms", "timestamp"}
 """Of each line, whichever way it is written."""
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 class Route:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
-import structlog
 
 from app.adapters.disk_cache import SHOPPER, DiskOrderCache
 from app.adapters.shop_files.folder import open_folder
@@ -27,17 +26,6 @@ from tests.conftest import demo_settings
 
 CANARY = "canary-9d2c7e"
 WROTE = "wrote-4b71aa"
-
-
-@pytest.fixture
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
 
 
 def _files_with(folder: Path, *texts: str) -> list[str]:
@@ -165,7 +153,7 @@ def test_training_no_longer_sees_an_erased_shopper(demo_copy: Path, opened: Call
     assert before - len(application.store.interaction_log()) == len([e for e in hers if e.kind is not EventKind.SEARCH])
 
 
-@pytest.mark.usefixtures("_logging_as_before")
+@pytest.mark.usefixtures("logging_as_before")
 async def test_no_log_line_of_any_request_names_a_shopper(
     demo_copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
