@@ -91,7 +91,7 @@ class Flight:
     call: ModelCall
     model: str  # that is asked
     run: ModelRun | None = None  # None until the reservation is written, and for good where the call was not made
-    refusal: FallbackReason = "budget_exhausted"  # why it was not made
+    refusal: FallbackReason = "overloaded"  # why it was not made
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # the call was started, or it will not be
     answer: ModelOrder | None = None  # another worker's, where that was asking already
     left_behind: bool = False  # somebody stopped waiting before it ended
@@ -111,7 +111,8 @@ class Flight:
         if self.answer is not None:
             return self.answer
         self.left_behind = True
-        if self.ready.is_set():
+        # A call that starts in the very turn of the loop in which the wait for it ends has been made all the same.
+        if self.ready.is_set() and self.run is None:
             return ModelOrder("baseline", self.refusal, gate=self.plan.gate)
         return ModelOrder("baseline", late, gate=self.plan.gate, call_of=self.call.request_id)
 
