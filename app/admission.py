@@ -181,7 +181,7 @@ class Door:
         self._waiting: tuple[deque[Place], ...] = tuple(deque() for _ in Rank)
         self._waiting_n = 0
         self._held = Mean()
-        self._crowded_at = float("-inf")
+        self._crowded_at = self._spare_at = float("-inf")  # last with more than the floor in work, with a place free
         self._pressed_until, self._pressed_s = float("-inf"), PRESSED_S
         self.working = 0
         self.elsewhere = 0
@@ -271,12 +271,15 @@ class Door:
         if state == "answering":
             kind, seconds, since = place.worked
             self._held.add(seconds)
-            self._limit.ended(kind, seconds, crowded=self._crowded_at >= since)
+            full = self._spare_at < since
+            self._limit.ended(kind, seconds, crowded=self._crowded_at >= since, full=full)
         while self._waiting_n and self.working < self._limit.now:
             following = next(queue for queue in self._waiting if queue).popleft()
             self._waiting_n -= 1
             self._begin(following)
             following.granted()
+        if self.working < self._limit.now:
+            self._spare_at = now
 
     def returned(self, place: Place) -> None:
         """A place is taken up again."""
@@ -307,6 +310,8 @@ class Door:
         self.working += 1
         if self.working > self._limit.floor:
             self._crowded_at = now
+        if self.working < self._limit.now:
+            self._spare_at = now
 
     def _refuse(self, place: Place) -> Place:
         place.state = "refused"

@@ -1,13 +1,18 @@
 """How many requests may be worked on at a time: found by measuring, since nobody can know it beforehand.
 
-Additive increase, multiplicative decrease (Chiu and Jain, "Analysis of the Increase and Decrease Algorithms for
-Congestion Avoidance in Computer Networks", 1989) on latency against the latency without a crowd, which is how TCP Vegas
-(Brakmo and Peterson, 1995) and Netflix's concurrency-limits tell a queue from work. What "without a crowd" costs is
-measured anew all the time: at low load by every request, under lasting load in short probes at the floor, as BBR
-(Cardwell et al., 2016) finds its round-trip time. Without the probes a standing crowd would pass for the usual.
+A place more is worth having where more gets done with it. By Little's law L places that are always taken do L / r times
+the work of one, where r is how much longer a request takes in such a crowd than alone. So a further place is tried now
+and then, for a few requests, and kept where the places add enough of a lone place's work each. Vegas (Brakmo and
+Peterson, 1995) and Netflix's concurrency-limits bound the latency instead, at a multiple that knows nothing of how many
+there are: two who share the interpreter's lock take twice as long each and get done less than one would, because they
+keep taking the lock from each other and from the event loop (docs/decisions/032).
 
-Work that holds the interpreter's lock gains nothing from a crowd: the limit stays at two or three. Work that waits
-(an index server, a disk) does, its latency does not rise with the crowd, and the limit climbs to the ceiling.
+What "alone" costs is measured anew all the time: at low load by every request, under lasting load in short probes at
+the floor, as BBR (Cardwell et al., 2016) finds its round-trip time. Without the probes a standing crowd would pass for
+the usual.
+
+Work that holds the interpreter's lock gains nothing from a crowd: the limit stays at the floor. Work that waits (an
+index server, a disk) does, its latency does not rise with the crowd, and the limit climbs to the ceiling.
 """
 
 from __future__ import annotations
@@ -18,13 +23,17 @@ from dataclasses import dataclass
 FLOOR = 1
 """One at a time is always worked on: nothing that is measured can stop the service."""
 
-SLOWER = 2.0
-"""Latency, in multiples of that without a crowd, from which on there is one. Two that share one lock take twice as
-long each and get done no later: from there on more only wait inside."""
+LEAST_SHARE = 0.5
+"""What the places beyond the floor have to add, on average, in multiples of a lone place's work. Perfect ones add 1."""
 
 LESS = 0.8
+
 WINDOW = 24
-"""Requests in a crowd after which the limit is moved."""
+"""Requests after which the limit is judged."""
+
+TRY_AFTER_S = 1.0
+TRY_MOST_S = 32.0
+"""How long it stays where it is after a further place was tried in vain: twice as long each time."""
 
 PROBE_EVERY_S = 5.0
 PROBE_MOST_S = 0.5
@@ -59,7 +68,10 @@ class AdaptiveLimit:
         self._floor, self._ceiling, self._clock = floor, max(floor, ceiling), clock
         self._limit = min(floor + 1, self._ceiling)
         self._alone: dict[object, Mean] = {}  # by kind: seconds without a crowd
-        self._ratios: list[float] = []
+        self._ratios: list[float] = []  # of requests in a crowd, since the limit was last moved
+        self._at_floor = 0  # requests there, since the limit was last moved
+        self._trying = True  # whether nothing is known of the present limit yet
+        self._try_at, self._try_after_s = float("-inf"), TRY_AFTER_S
         self._wanted = False  # whether more could have been worked on since the limit was last moved
         self._alone_at = clock()
         self._probe_until = 0.0
@@ -87,11 +99,12 @@ class AdaptiveLimit:
         if not self._probed and now - self._alone_at > PROBE_EVERY_S and self._limit > self._floor:
             self._probed, self._probe_until = PROBE_SAMPLES, now + PROBE_MOST_S
 
-    def ended(self, kind: object, seconds: float, *, crowded: bool) -> None:
+    def ended(self, kind: object, seconds: float, *, crowded: bool, full: bool) -> None:
         """One request was worked on.
 
         Args: kind: requests of one kind cost about the same; seconds: in work, without what it waited for elsewhere;
-              crowded: whether more than the floor were in work at any time of it.
+              crowded: whether more than the floor were in work at any time of it; full: whether as many as the limit
+              allows were in work all the time.
         """
         now = self._clock()
         if self._probed and now > self._probe_until:
@@ -106,24 +119,41 @@ class AdaptiveLimit:
                 self._probed -= 1
                 if not self._probed:
                     self._end_probe(now)
-                return
-            if self._limit > self._floor:
-                return  # at the floor there are no others to tell whether more would do
-        if alone is None or alone.value <= 0.0:
-            return  # never seen without a crowd: nothing to compare it with
-        self._ratios.append(seconds / alone.value)
+            elif self._limit == self._floor:
+                self._at_floor += 1
+                if self._at_floor >= WINDOW:
+                    self._climb(now)
+            return
+        if alone is None or alone.value <= 0.0 or not full or self._probed or self._limit == self._floor:
+            return  # nothing to compare it with, or it says nothing of this limit
+        self._ratios.append(min(seconds / alone.value, _LEAP * self._limit))
         if len(self._ratios) >= WINDOW:
-            self._move()
+            self._judge(now)
 
     def _end_probe(self, now: float) -> None:
         self._probed, self._alone_at = 0, now
         self._ratios.clear()
 
-    def _move(self) -> None:
-        middle = sorted(self._ratios)[len(self._ratios) // 2]
+    def _judge(self, now: float) -> None:
+        """More places where those that there are add enough, else fewer."""
+        slower = sum(self._ratios) / len(self._ratios)
+        if slower * (self._floor + LEAST_SHARE * (self._limit - self._floor)) <= self._limit:
+            if self._trying:
+                self._try_after_s = TRY_AFTER_S
+            self._climb(now)
+            return
+        if self._trying:
+            self._try_at = now + self._try_after_s
+            self._try_after_s = min(TRY_MOST_S, 2.0 * self._try_after_s)
+        else:  # these places were worth having: something has changed, and old failures say nothing any more
+            self._try_at, self._try_after_s = now, TRY_AFTER_S
+        self._move(max(self._floor, min(self._limit - 1, int(self._limit * LESS))), trying=False)
+
+    def _climb(self, now: float) -> None:
+        tries = self._wanted and now >= self._try_at and self._limit < self._ceiling
+        self._move(self._limit + tries, trying=tries)
+
+    def _move(self, limit: int, *, trying: bool) -> None:
+        self._limit, self._trying = limit, trying
         self._ratios.clear()
-        if middle > SLOWER:
-            self._limit = max(self._floor, min(self._limit - 1, int(self._limit * LESS)))
-        elif self._wanted:
-            self._limit = min(self._ceiling, self._limit + 1)
-        self._wanted = False
+        self._at_floor, self._wanted = 0, False

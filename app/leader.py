@@ -25,6 +25,11 @@ LOOK_S = 0.5
 JOBS_S = 0.1
 """How often jobs are looked at while this process leads: no store is asked for it."""
 
+FAILED_S = 1.0
+FAILED_MOST_S = 60.0
+"""How long a job that failed waits at least: twice as long each time in a row. What hinders it seldom ends in a tenth of
+a second, and its error would fill the log."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -55,6 +60,7 @@ class Leader:
         self._leases, self._owner, self._clock = leases, owner, clock
         self._until = clock()  # while it lies ahead, this process leads
         self._due = dict.fromkeys((job.name for job in jobs), clock())
+        self._failures = dict.fromkeys(self._due, 0)  # in a row
         self._running: dict[str, Future[object]] = {}
         self._threads = ThreadPoolExecutor(max(1, len(self._jobs)), thread_name_prefix="job")
         self._stop = threading.Event()
@@ -131,7 +137,12 @@ class Leader:
 
     def _ended(self, name: str, future: Future[object]) -> None:
         job = next(job for job in self._jobs if job.name == name)
-        self._due[name] = self._clock() + job.interval_s
         error = None if future.cancelled() else future.exception()
-        if error is not None:
-            log.error("job_failed", job=name, error=type(error).__name__, detail=str(error))
+        wait_s = job.interval_s
+        if error is None:
+            self._failures[name] = 0
+        else:
+            wait_s = max(wait_s, min(FAILED_MOST_S, FAILED_S * 2.0 ** min(self._failures[name], 10)))
+            self._failures[name] += 1
+            log.error("job_failed", job=name, error=type(error).__name__, detail=str(error), again_in_s=wait_s)
+        self._due[name] = self._clock() + wait_s

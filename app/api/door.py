@@ -64,7 +64,8 @@ class AdmitAtDoor:
                 finally:
                     timer.cancel()
             if place.state == "refused":
-                await self._refuse(scope, receive, send, door.back_after_s(rank))
+                ending = door.draining and kind in _STREAMS
+                await self._refuse(scope, receive, send, door.back_after_s(rank), ending=ending)
                 return
             await self._admitted(place, scope, receive, send)
         finally:
@@ -83,8 +84,9 @@ class AdmitAtDoor:
             release(token)
 
     @staticmethod
-    async def _refuse(scope: Scope, receive: Receive, send: Send, back_after_s: int) -> None:
-        detail = f"More is asked of this service than it can do now; ask again in {back_after_s} s."
+    async def _refuse(scope: Scope, receive: Receive, send: Send, back_after_s: int, *, ending: bool) -> None:
+        why = "This process is ending and begins no streams" if ending else "More is asked of this service than it can do"
+        detail = f"{why} now; ask again in {back_after_s} s."
         headers = {"retry-after": str(back_after_s)}
         await problem(scope, Code.OVERLOADED, detail, headers=headers)(scope, receive, send)
 

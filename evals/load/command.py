@@ -86,7 +86,8 @@ def chosen(asked: Asked) -> list[Scenario]:
     startable = [scenario for scenario in found if not scenario.starts_service]
     left_out = [scenario.name for scenario in found if scenario.starts_service]
     if left_out and "all" not in asked.scenarios:
-        raise BadInput(f"{', '.join(left_out)} start a service and can't be asked of --url.")
+        starts = "starts" if len(left_out) == 1 else "start"
+        raise BadInput(f"{', '.join(left_out)} {starts} a service and can't be asked of --url.")
     return startable
 
 

@@ -285,4 +285,5 @@ async def test_readyz_says_that_the_service_ends(shop: Shop) -> None:
         assert (await client.get(HOME)).status_code == 200
         chat = await client.post("/api/chat", json={"id": "c1", "messages": []})
         assert (chat.status_code, chat.json()["code"]) == (503, "overloaded")
+        assert "is ending" in chat.json()["detail"]
         assert (await client.get("/api/recommendations/stream?userId=123")).status_code == 503

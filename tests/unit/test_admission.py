@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 
 import pytest
 
@@ -277,3 +278,52 @@ def test_ending_twice_gives_back_one_place(door: Door) -> None:
     place.take_up()
     place.set_down()
     assert (door.working, door.elsewhere) == (0, 0)
+
+
+def crowd(door: Door, clock: Clock, requests: int, seconds: float, *, by_turns: bool) -> None:
+    """So many requests, one of which always waits. by_turns: whoever is in work shares one lock."""
+    working: deque[Place] = deque()
+    for _ in range(requests):
+        place = door.ask(Rank.SLATE, "any", nothing)
+        working.append(place)
+        while place.state == "waiting":
+            clock.now += seconds if by_turns else seconds / door.working
+            done = working.popleft()
+            done.answered()
+            done.end()
+    for place in working:
+        place.answered()
+        place.end()
+
+
+def test_who_shares_a_lock_is_worked_on_one_at_a_time(door: Door, clock: Clock) -> None:
+    """Two at a time take twice as long each: nothing gained, and the second place goes."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    crowd(door, clock, 60, 0.01, by_turns=True)
+    assert door.limit == 1
+
+
+def test_who_waits_for_others_gets_more_places(door: Door, clock: Clock) -> None:
+    """However many are in work, each takes as long as it would alone: all places are given, and no more."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    crowd(door, clock, 600, 0.01, by_turns=False)
+    assert door.limit == 8
+
+
+def test_two_who_only_met_tell_nothing_of_two_places(door: Door, clock: Clock) -> None:
+    """Most of its work alone makes the second look cheap: no place is given or taken for that."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    for _ in range(200):
+        first = ask(door)
+        clock.now += 0.009
+        second = ask(door)
+        ask(door).end()  # somebody would have had a third, and left
+        for place, left in ((first, 0.002), (second, 0.008)):
+            clock.now += left
+            place.answered()
+            place.end()
+        clock.now += 0.01
+    assert door.limit == 2

@@ -26,7 +26,7 @@ class Service:
         """Requests that come one by one."""
         for _ in range(requests):
             self.now += self.latency(1)
-            self.limit.ended("any", self.latency(1), crowded=False)
+            self.limit.ended("any", self.latency(1), crowded=False, full=False)
 
     def crowd(self, seconds: float) -> list[int]:
         """As many requests as it lets in, for so long. Returns the limits that it went through, but for probes."""
@@ -36,17 +36,19 @@ class Service:
             working = self.limit.now
             took = self.latency(working)
             self.now += took / working
-            self.limit.ended("any", took, crowded=working > self.limit.floor)
+            self.limit.ended("any", took, crowded=working > self.limit.floor, full=working >= self.limit.now)
             seen.append(self.limit.usual)
         return seen
 
 
 def test_one_lock_for_all_keeps_the_limit_small() -> None:
-    """Who shares one processor takes as many times longer as there are others: two or three at a time, no more."""
+    """Who shares one lock takes as many times longer as there are others: one at a time, and two are rarely tried."""
     service = Service(lambda working: 0.006 * working)
     service.warm()
     service.crowd(20)
-    assert max(service.crowd(60)) <= 3
+    seen = service.crowd(60)
+    assert max(seen) == 2, "it goes on trying"
+    assert seen.count(1) > 0.95 * len(seen)
 
 
 def test_work_that_waits_gets_more_places() -> None:
@@ -58,13 +60,13 @@ def test_work_that_waits_gets_more_places() -> None:
 
 
 def test_as_many_as_there_are_cores() -> None:
-    """Four do not disturb each other, more take turns: the limit settles where each takes twice as long."""
+    """Four do not disturb each other, more take turns: the limit settles where places add half of themselves."""
     service = Service(lambda working: 0.01 * max(1.0, working / 4))
     service.warm()
     service.crowd(30)
     seen = service.crowd(60)
     assert min(seen) >= 5
-    assert max(seen) <= 9
+    assert max(seen) <= 8
 
 
 def test_it_recovers() -> None:
@@ -74,7 +76,7 @@ def test_it_recovers() -> None:
     service.warm()
     assert service.crowd(60)[-1] == CEILING
     slow = True
-    assert service.crowd(60)[-1] <= 3
+    assert service.crowd(60)[-1] <= 2
     slow = False
     assert service.crowd(60)[-1] == CEILING
 
@@ -93,7 +95,7 @@ def test_a_standing_crowd_does_not_pass_for_the_usual() -> None:
     """Nobody is ever alone any more for an hour: probes keep telling what that would cost."""
     service = Service(lambda working: 0.006 * working)
     service.warm()
-    assert max(service.crowd(3600)[-100_000:]) <= 3
+    assert max(service.crowd(3600)[-100_000:]) <= 2
 
 
 def test_a_probe_ends() -> None:
@@ -105,7 +107,7 @@ def test_a_probe_ends() -> None:
     limit.wanted()
     assert (limit.now, limit.usual) == (1, 2)
     now += 0.6
-    limit.ended("any", 3.0, crowded=True)
+    limit.ended("any", 3.0, crowded=True, full=True)
     assert limit.now == 2
 
 
@@ -115,7 +117,7 @@ def test_no_measurement_stops_the_service(seconds: float) -> None:
     limit = AdaptiveLimit(ceiling=CEILING, clock=lambda: 0.0)
     for n in range(2_000):
         limit.wanted()
-        limit.ended("any", 0.01 if n % 3 else seconds, crowded=bool(n % 2))
+        limit.ended("any", 0.01 if n % 3 else seconds, crowded=bool(n % 2), full=bool(n % 2))
         assert 1 <= limit.now <= CEILING
 
 
@@ -123,19 +125,19 @@ def test_kinds_are_compared_with_themselves() -> None:
     """A search that takes ten times as long as a product page is no crowd."""
     limit = AdaptiveLimit(ceiling=CEILING, clock=lambda: 0.0)
     for kind, seconds in [("page", 0.001), ("search", 0.01)] * 10:
-        limit.ended(kind, seconds, crowded=False)
+        limit.ended(kind, seconds, crowded=False, full=False)
     for _ in range(400):
         limit.wanted()
-        limit.ended("search", 0.011, crowded=True)
+        limit.ended("search", 0.011, crowded=True, full=True)
     assert limit.now == CEILING
 
 
 def test_nothing_moves_while_nobody_waits() -> None:
     """A limit that nobody meets says nothing."""
     limit = AdaptiveLimit(ceiling=CEILING, clock=lambda: 0.0)
-    limit.ended("any", 0.01, crowded=False)
+    limit.ended("any", 0.01, crowded=False, full=False)
     for _ in range(400):
-        limit.ended("any", 0.01, crowded=True)
+        limit.ended("any", 0.01, crowded=True, full=True)
     assert limit.now == 2
 
 
@@ -149,3 +151,25 @@ def test_a_mean_follows_but_does_not_leap() -> None:
     for _ in range(100):
         mean.add(0.3)
     assert mean.value == pytest.approx(0.3, rel=0.05)
+
+
+def test_who_was_not_in_a_full_crowd_says_nothing_of_it() -> None:
+    """Half of its work alone makes a request look quick: such ones raise no limit."""
+    limit = AdaptiveLimit(ceiling=CEILING, clock=lambda: 0.0)
+    limit.ended("any", 0.01, crowded=False, full=False)
+    for _ in range(400):
+        limit.wanted()
+        limit.ended("any", 0.01, crowded=True, full=False)
+    assert limit.now == 2
+
+
+def test_failures_of_long_ago_keep_no_places_back() -> None:
+    """A moment in which everything is slow ends a long time at the ceiling; the way back takes no patience."""
+    slow = False
+    service = Service(lambda working: 0.01 * working if slow else 0.01 * max(1.0, working / 8))
+    service.warm()
+    high = service.crowd(300)[-1]
+    slow = True
+    service.crowd(1)
+    slow = False
+    assert service.crowd(10)[-1] >= high - 1

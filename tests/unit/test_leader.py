@@ -158,9 +158,41 @@ def test_a_job_that_fails_is_logged_and_run_again(clock: Hand, monkeypatch: pyte
 
     leader = Leader([Job("fails", 1.0, fails)], clock=clock)
     settled(leader, lambda: bool(logged))
-    assert logged == [{"event": "job_failed", "job": "fails", "error": "ZeroDivisionError", "detail": "by design"}]
+    what = {"event": "job_failed", "job": "fails", "error": "ZeroDivisionError", "detail": "by design"}
+    assert logged == [{**what, "again_in_s": 1.0}]
     clock.now += 1.0
     settled(leader, lambda: len(runs) == 2)
+    leader.close()
+
+
+def test_a_job_that_goes_on_failing_waits_longer_each_time(clock: Hand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times a second it would fill the log: a second, two, four, at most a minute; a success ends that."""
+    waits: list[float] = []
+    monkeypatch.setattr("app.leader.log.error", lambda event, **fields: waits.append(fields["again_in_s"]))
+    broken, ran = True, 0
+
+    def run() -> None:
+        nonlocal ran
+        ran += 1
+        if broken:
+            raise OSError("too many open files")
+
+    leader = Leader([Job("often", 0.1, run)], clock=clock)
+    for n in range(9):
+        settled(leader, lambda n=n: len(waits) == n + 1)
+        clock.now += waits[-1] - 0.01
+        leader.look()
+        assert ran == n + 1, "not before its time"
+        clock.now += 0.02
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0, 60.0]
+    broken = False
+    settled(leader, lambda: ran == 10)
+    clock.now += 0.11
+    settled(leader, lambda: ran == 11)
+    broken = True
+    clock.now += 0.11
+    settled(leader, lambda: len(waits) == 10)
+    assert waits[-1] == 1.0
     leader.close()
 
 

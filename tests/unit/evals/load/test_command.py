@@ -33,7 +33,7 @@ PLAIN = Asked(("all",), None, None, None, 5, Path("out"), Path("data"), 1, None,
         ({"scenarios": ("stedy",)}, "--scenario 'stedy' is none; choose from steady"),
         ({"rate": 5.0}, "--rate means something else in each scenario"),
         ({"requests": 50}, "--requests does not go with ramp"),
-        ({"scenarios": ("outage",), "url": "http://127.0.0.1:1"}, "outage start a service"),
+        ({"scenarios": ("outage",), "url": "http://127.0.0.1:1"}, "outage starts a service"),
     ],
 )
 def test_scenarios_that_can_not_be_run_are_refused(changes: dict[str, object], says: str) -> None:
