@@ -27,8 +27,8 @@ JOBS_S = 0.1
 
 FAILED_S = 1.0
 FAILED_MOST_S = 60.0
-"""How long a job that failed waits at least: twice as long each time in a row. What hinders it seldom ends in a tenth of
-a second, and its error would fill the log."""
+"""How long a job that failed waits at least: twice as long each time in a row. What hinders it seldom ends in a tenth
+of a second, and its error would fill the log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,10 @@ class AdmitAtDoor:
 
     @staticmethod
     async def _refuse(scope: Scope, receive: Receive, send: Send, back_after_s: int, *, ending: bool) -> None:
-        why = "This process is ending and begins no streams" if ending else "More is asked of this service than it can do"
-        detail = f"{why} now; ask again in {back_after_s} s."
+        what = (
+            "This process is ending and begins no stream" if ending else "More is asked of this service than it can do"
+        )
+        detail = f"{what} now; ask again in {back_after_s} s."
         headers = {"retry-after": str(back_after_s)}
         await problem(scope, Code.OVERLOADED, detail, headers=headers)(scope, receive, send)
 
