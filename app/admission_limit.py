@@ -31,9 +31,14 @@ LESS = 0.8
 WINDOW = 24
 """Requests after which the limit is judged."""
 
+WINDOW_S = 0.5
+WINDOW_LEAST = 6
+"""So many are enough where they took so long: an index that hangs must not be waited for one by one for a minute."""
+
 TRY_AFTER_S = 1.0
-TRY_MOST_S = 32.0
-"""How long it stays where it is after a further place was tried in vain: twice as long each time."""
+TRY_MOST_S = 8.0
+"""How long it stays where it is after a further place was tried in vain: twice as long each time. A try takes a tenth
+of a second, so that trying every 8 s costs next to nothing."""
 
 PROBE_EVERY_S = 5.0
 PROBE_MOST_S = 0.5
@@ -71,6 +76,7 @@ class AdaptiveLimit:
         self._ratios: list[float] = []  # of requests in a crowd, since the limit was last moved
         self._at_floor = 0  # requests there, since the limit was last moved
         self._trying = True  # whether nothing is known of the present limit yet
+        self._moved_at = clock()  # or judged
         self._try_at, self._try_after_s = float("-inf"), TRY_AFTER_S
         self._wanted = False  # whether more could have been worked on since the limit was last moved
         self._alone_at = clock()
@@ -121,14 +127,17 @@ class AdaptiveLimit:
                     self._end_probe(now)
             elif self._limit == self._floor:
                 self._at_floor += 1
-                if self._at_floor >= WINDOW:
+                if self._enough(self._at_floor, now):
                     self._climb(now)
             return
         if alone is None or alone.value <= 0.0 or not full or self._probed or self._limit == self._floor:
             return  # nothing to compare it with, or it says nothing of this limit
         self._ratios.append(min(seconds / alone.value, _LEAP * self._limit))
-        if len(self._ratios) >= WINDOW:
+        if self._enough(len(self._ratios), now):
             self._judge(now)
+
+    def _enough(self, requests: int, now: float) -> bool:
+        return requests >= WINDOW or (requests >= WINDOW_LEAST and now - self._moved_at >= WINDOW_S)
 
     def _end_probe(self, now: float) -> None:
         self._probed, self._alone_at = 0, now
@@ -147,13 +156,13 @@ class AdaptiveLimit:
             self._try_after_s = min(TRY_MOST_S, 2.0 * self._try_after_s)
         else:  # these places were worth having: something has changed, and old failures say nothing any more
             self._try_at, self._try_after_s = now, TRY_AFTER_S
-        self._move(max(self._floor, min(self._limit - 1, int(self._limit * LESS))), trying=False)
+        self._move(now, max(self._floor, min(self._limit - 1, int(self._limit * LESS))), trying=False)
 
     def _climb(self, now: float) -> None:
         tries = self._wanted and now >= self._try_at and self._limit < self._ceiling
-        self._move(self._limit + tries, trying=tries)
+        self._move(now, self._limit + tries, trying=tries)
 
-    def _move(self, limit: int, *, trying: bool) -> None:
-        self._limit, self._trying = limit, trying
+    def _move(self, now: float, limit: int, *, trying: bool) -> None:
+        self._moved_at, self._limit, self._trying = now, limit, trying
         self._ratios.clear()
         self._at_floor, self._wanted = 0, False

@@ -51,6 +51,16 @@ def test_one_lock_for_all_keeps_the_limit_small() -> None:
     assert seen.count(1) > 0.95 * len(seen)
 
 
+def test_an_index_that_hangs_is_soon_waited_for_side_by_side() -> None:
+    """After hours of work that shares a lock everybody waits half a second for something else: seconds, not minutes."""
+    hangs = False
+    service = Service(lambda working: 0.5 if hangs else 0.006 * working)
+    service.warm()
+    service.crowd(600)
+    hangs = True
+    assert service.crowd(30)[-1] >= 8
+
+
 def test_work_that_waits_gets_more_places() -> None:
     """Latency that does not rise with the crowd: the limit climbs to the ceiling, and never beyond."""
     service = Service(lambda working: 0.02)
