@@ -62,7 +62,7 @@ MOST_WRITES = 256
 
 MOST_ASIDE = 16
 """Requests of the least important class under way. They are let in when nobody waits and take no place: a report takes
-seconds in a thread of its own, and three of them would keep every shopper out."""
+seconds in a thread of its own, and a few of them would keep every shopper out."""
 
 MOST_ELSEWHERE = 256
 """Answers under way that wait for a provider or a reader. Beyond, no model is asked and no stream or chat begun."""
@@ -75,6 +75,11 @@ PRESSED_MOST_S = 16.0
 """How long that lasts after the last sign of it: twice as long each time that it comes back at once, because then it
 was the models. A call of one costs the processor as much as several baselines."""
 
+STUCK = 1.0
+"""A place that is held for longer than this many times the longest wait is not held for the processor: its holder
+waits for a disk, a lock or an index. The next is let in beside it, up to the ceiling, or one such holder would keep
+everybody out where there is one place."""
+
 LATEST = 2.0
 """A wait ends at this many times what was allowed. More important ones may have come meanwhile, or work become slower;
 but who waited is rather served late than refused late: it would have waited for nothing."""
@@ -85,40 +90,44 @@ State = Literal["working", "waiting", "elsewhere", "answering", "writing", "asid
 class Place:
     """One request's place, or its wait for one."""
 
-    __slots__ = ("_door", "_held_s", "_kind", "_left", "_since", "_started", "granted", "rank", "state", "wait_s")
+    __slots__ = ("_away", "_door", "_held_s", "_kind", "_left", "_started", "granted", "rank", "since", "state", "wait_s")
 
     def __init__(self, door: Door, rank: Rank, kind: str, granted: Callable[[], None]) -> None:
         self._door, self._kind = door, kind
         self.rank, self.granted = rank, granted
         self.state: State = "refused"
         self.wait_s = 0.0  # while waiting: how long at most
-        self._started = self._since = self._held_s = 0.0
+        self.since = 0.0  # in work, since its last pause
+        self._started = self._held_s = 0.0
         self._left = False
+        self._away = 0  # waits under way
 
     def begin(self, now: float) -> None:
         """Work begins or goes on."""
         if not self._left:
             self._started = now
-        self.state, self._since = "working", now
+        self.state, self.since = "working", now
 
     def leave(self, now: float, state: State) -> None:
         """Work pauses or ends."""
-        self._held_s += now - self._since
+        self._held_s += now - self.since
         self.state, self._left = state, True
 
     @property
     def worked(self) -> tuple[object, float, float]:
         """Kind, seconds in work, and when work began: requests with a pause are a kind of their own."""
-        return (self._kind, self._since != self._started), self._held_s, self._started
+        return (self._kind, self.since != self._started), self._held_s, self._started
 
     def set_down(self) -> None:
-        """What follows is waiting for something outside of this process."""
+        """What follows is waiting for something outside of this process, until as many `take_up`."""
+        self._away += 1
         if self.state == "working":
             self._door.left(self, "elsewhere")
 
     def take_up(self) -> None:
-        """Work goes on. Never refused, if need be beyond the limit."""
-        if self.state == "elsewhere":
+        """Work goes on. Never refused, if need be beyond the limit. Where two wait under one place, the last counts."""
+        self._away = max(0, self._away - 1)
+        if self.state == "elsewhere" and not self._away:
             self._door.returned(self)
 
     def answered(self) -> None:
@@ -176,19 +185,25 @@ class Door:
         monotonic; chance: spreads the times at which the refused come back.
         """
         self._clock, self._wait_s, self._unlimited = clock, wait_s, places_most <= 0
-        self._limit = AdaptiveLimit(ceiling=max(1, places_most), clock=clock)
+        self._ceiling = max(1, places_most)
+        self._limit = AdaptiveLimit(ceiling=self._ceiling, clock=clock)
+        self._in_work: set[Place] = set()
         self._chance = random.Random() if chance is None else chance  # noqa: S311 - nothing secret hangs on it
         self._waiting: tuple[deque[Place], ...] = tuple(deque() for _ in Rank)
         self._waiting_n = 0
         self._held = Mean()
         self._crowded_at = self._spare_at = float("-inf")  # last with more than the floor in work, with a place free
         self._pressed_until, self._pressed_s = float("-inf"), PRESSED_S
-        self.working = 0
         self.elsewhere = 0
         self.writing = 0
         self.aside = 0
         self.refused: Counter[str] = Counter()  # by class
         self.draining = False  # True: no stream and no chat is begun any more
+
+    @property
+    def working(self) -> int:
+        """Requests in work."""
+        return len(self._in_work)
 
     @property
     def limit(self) -> int:
@@ -228,11 +243,14 @@ class Door:
             self.writing += 1
             place.state = "writing"
             return place
-        if rank is Rank.REST and self.aside >= MOST_ASIDE:
+        if rank is Rank.REST and self.aside + len(self._waiting[rank]) >= MOST_ASIDE:
             return self._refuse(place)
-        if streams and (self.draining or self.elsewhere >= MOST_ELSEWHERE):
+        if streams and self.draining:
+            return self._refuse(place, presses=False)
+        if streams and self.elsewhere >= MOST_ELSEWHERE:
             return self._refuse(place)
-        if self._unlimited or (self.working < self._limit.now and not self._waiting_n):
+        self._fill()
+        if self._unlimited or (not self._waiting_n and (rank is Rank.REST or self._room())):
             self._begin(place)
             return place
         self._limit.wanted()
@@ -250,6 +268,7 @@ class Door:
 
     def too_late(self, place: Place) -> bool:
         """Ends a wait that lasted too long. False: it had ended before."""
+        self._fill()
         if place.state != "waiting":
             return False
         self._stop_waiting(place)
@@ -266,18 +285,14 @@ class Door:
         if self.working > self._limit.floor:
             self._crowded_at = now
         place.leave(now, state)
-        self.working -= 1
+        self._in_work.remove(place)
         self.elsewhere += 1
         if state == "answering":
             kind, seconds, since = place.worked
             self._held.add(seconds)
             full = self._spare_at < since
             self._limit.ended(kind, seconds, crowded=self._crowded_at >= since, full=full)
-        while self._waiting_n and self.working < self._limit.now:
-            following = next(queue for queue in self._waiting if queue).popleft()
-            self._waiting_n -= 1
-            self._begin(following)
-            following.granted()
+        self._fill()
         if self.working < self._limit.now:
             self._spare_at = now
 
@@ -307,16 +322,34 @@ class Door:
             return
         now = self._clock()
         place.begin(now)
-        self.working += 1
+        self._in_work.add(place)
         if self.working > self._limit.floor:
             self._crowded_at = now
         if self.working < self._limit.now:
             self._spare_at = now
 
-    def _refuse(self, place: Place) -> Place:
+    def _fill(self) -> None:
+        """Those who wait take the places that are free, the most important first."""
+        self._limit.look()
+        while self._waiting_n and self._room():
+            following = next(queue for queue in self._waiting if queue).popleft()
+            self._waiting_n -= 1
+            self._begin(following)
+            following.granted()
+
+    def _room(self) -> bool:
+        """Whether one more may be worked on."""
+        if self.working < self._limit.now:
+            return True
+        if self.working >= self._ceiling:
+            return False
+        stuck_since = self._clock() - STUCK * self._wait_s
+        return self.working - sum(place.since < stuck_since for place in self._in_work) < self._limit.now
+
+    def _refuse(self, place: Place, *, presses: bool = True) -> Place:
         place.state = "refused"
         self.refused[place.rank.name.lower()] += 1
-        if place.rank not in (Rank.WRITE, Rank.REST):
+        if presses and place.rank not in (Rank.WRITE, Rank.REST):
             self._press()
         return place
 

@@ -33,7 +33,8 @@ WINDOW = 24
 
 WINDOW_S = 0.5
 WINDOW_LEAST = 6
-"""So many are enough where they took so long: an index that hangs must not be waited for one by one for a minute."""
+"""So many are enough where they took so long at each place: an index that hangs must not be waited for one by one for
+a minute."""
 
 TRY_AFTER_S = 1.0
 TRY_MOST_S = 8.0
@@ -43,6 +44,9 @@ of a second, so that trying every 8 s costs next to nothing."""
 PROBE_EVERY_S = 5.0
 PROBE_MOST_S = 0.5
 PROBE_SAMPLES = 8
+
+STALE = 0.7
+"""Nobody is quicker in a crowd than alone: beyond what chance does, what is known of being alone is out of date."""
 
 _WEIGHT = 0.1
 _LEAP = 3.0
@@ -75,8 +79,8 @@ class AdaptiveLimit:
         self._alone: dict[object, Mean] = {}  # by kind: seconds without a crowd
         self._ratios: list[float] = []  # of requests in a crowd, since the limit was last moved
         self._at_floor = 0  # requests there, since the limit was last moved
+        self._seconds = 0.0  # that both took together
         self._trying = True  # whether nothing is known of the present limit yet
-        self._moved_at = clock()  # or judged
         self._try_at, self._try_after_s = float("-inf"), TRY_AFTER_S
         self._wanted = False  # whether more could have been worked on since the limit was last moved
         self._alone_at = clock()
@@ -105,6 +109,11 @@ class AdaptiveLimit:
         if not self._probed and now - self._alone_at > PROBE_EVERY_S and self._limit > self._floor:
             self._probed, self._probe_until = PROBE_SAMPLES, now + PROBE_MOST_S
 
+    def look(self) -> None:
+        """Ends a probe whose time is over, even where nothing ends in it."""
+        if self._probed and (now := self._clock()) > self._probe_until:
+            self._end_probe(now)
+
     def ended(self, kind: object, seconds: float, *, crowded: bool, full: bool) -> None:
         """One request was worked on.
 
@@ -112,9 +121,8 @@ class AdaptiveLimit:
               crowded: whether more than the floor were in work at any time of it; full: whether as many as the limit
               allows were in work all the time.
         """
+        self.look()
         now = self._clock()
-        if self._probed and now > self._probe_until:
-            self._end_probe(now)
         alone = self._alone.get(kind)
         if not crowded:
             if alone is None:
@@ -127,25 +135,36 @@ class AdaptiveLimit:
                     self._end_probe(now)
             elif self._limit == self._floor:
                 self._at_floor += 1
-                if self._enough(self._at_floor, now):
+                self._seconds += seconds
+                if self._enough(self._at_floor):
                     self._climb(now)
             return
         if alone is None or alone.value <= 0.0 or not full or self._probed or self._limit == self._floor:
             return  # nothing to compare it with, or it says nothing of this limit
         self._ratios.append(min(seconds / alone.value, _LEAP * self._limit))
-        if self._enough(len(self._ratios), now):
+        self._seconds += seconds
+        if self._enough(len(self._ratios)):
             self._judge(now)
 
-    def _enough(self, requests: int, now: float) -> bool:
-        return requests >= WINDOW or (requests >= WINDOW_LEAST and now - self._moved_at >= WINDOW_S)
+    def _enough(self, requests: int) -> bool:
+        return requests >= WINDOW or (requests >= WINDOW_LEAST and self._seconds >= WINDOW_S * self._limit)
 
     def _end_probe(self, now: float) -> None:
         self._probed, self._alone_at = 0, now
+        self._begin_window()
+
+    def _begin_window(self) -> None:
         self._ratios.clear()
+        self._at_floor, self._seconds = 0, 0.0
 
     def _judge(self, now: float) -> None:
         """More places where those that there are add enough, else fewer."""
         slower = sum(self._ratios) / len(self._ratios)
+        if slower < STALE:
+            self._alone.clear()
+            self._alone_at = float("-inf")  # the next who waits begins a probe
+            self._begin_window()
+            return
         if slower * (self._floor + LEAST_SHARE * (self._limit - self._floor)) <= self._limit:
             if self._trying:
                 self._try_after_s = TRY_AFTER_S
@@ -156,13 +175,12 @@ class AdaptiveLimit:
             self._try_after_s = min(TRY_MOST_S, 2.0 * self._try_after_s)
         else:  # these places were worth having: something has changed, and old failures say nothing any more
             self._try_at, self._try_after_s = now, TRY_AFTER_S
-        self._move(now, max(self._floor, min(self._limit - 1, int(self._limit * LESS))), trying=False)
+        self._move(max(self._floor, min(self._limit - 1, int(self._limit * LESS))), trying=False)
 
     def _climb(self, now: float) -> None:
         tries = self._wanted and now >= self._try_at and self._limit < self._ceiling
-        self._move(now, self._limit + tries, trying=tries)
+        self._move(self._limit + tries, trying=tries)
 
-    def _move(self, now: float, limit: int, *, trying: bool) -> None:
-        self._moved_at, self._limit, self._trying = now, limit, trying
-        self._ratios.clear()
-        self._at_floor, self._wanted = 0, False
+    def _move(self, limit: int, *, trying: bool) -> None:
+        self._limit, self._trying, self._wanted = limit, trying, False
+        self._begin_window()

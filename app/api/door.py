@@ -18,6 +18,9 @@ from app.api.errors import Code, problem
 _ALWAYS = frozenset({"/livez", "/readyz", "/metrics"})
 """Who asks these has to know how it is just when everything is full."""
 
+_FILES = "/static/"
+"""A page brings a dozen at once, each of which costs next to nothing: they would look like a crowd."""
+
 _EXACT: Mapping[str, tuple[Rank, str]] = {
     "/api/recommendations": (Rank.SLATE, "recommendations"),
     "/api/recommendations/stream": (Rank.SLATE, "stream"),
@@ -38,7 +41,7 @@ class AdmitAtDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI call."""
-        if scope["type"] != "http" or scope["path"] in _ALWAYS:
+        if scope["type"] != "http" or scope["path"] in _ALWAYS or _path(scope).startswith(_FILES):
             await self._app(scope, receive, send)
             return
         door = ApiContext.of(scope).door
@@ -95,13 +98,17 @@ class AdmitAtDoor:
 
 def class_of(scope: Scope) -> tuple[Rank, str]:
     """The class of a request, and its kind: requests of one kind cost about the same."""
-    path, root = str(scope["path"]), str(scope.get("root_path", ""))
-    if root and path.startswith(root + "/"):
-        path = path[len(root) :]
+    path = _path(scope)
     found = _EXACT.get(path) or _by_prefix(path, scope["method"])
     if found[0] is not Rank.WRITE and _only_suspected(scope):
         return Rank.REST, found[1]
     return found
+
+
+def _path(scope: Scope) -> str:
+    """The path below the address that a proxy gives the service."""
+    path, root = str(scope["path"]), str(scope.get("root_path", ""))
+    return path[len(root) :] if root and path.startswith(root + "/") else path
 
 
 def _by_prefix(path: str, method: str) -> tuple[Rank, str]:

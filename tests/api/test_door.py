@@ -52,7 +52,7 @@ class Busy:
 @pytest.fixture
 async def full(shop: Shop) -> AsyncIterator[tuple[Shop, Busy, httpx.AsyncClient]]:
     """A shop with both of its places taken by slates, and where work is known to take a second each."""
-    door = Door(places_most=8, wait_s=0.1)
+    door = Door(places_most=2, wait_s=0.1)
     place = door.ask(Rank.SLATE, "recommendations", lambda: None)
     place.begin(time.monotonic() - 1.0)
     place.answered()
@@ -91,6 +91,14 @@ async def test_a_refusal_is_a_problem_with_a_time_to_come_back(full: Full) -> No
 async def test_probes_and_scrapes_are_never_refused(full: Full, path: str) -> None:
     """Who watches has to know how it is just then."""
     assert (await full[2].get(path)).status_code == 200
+
+
+async def test_files_of_pages_are_no_crowd(full: Full) -> None:
+    """A page brings a dozen pictures at once, which must neither wait for slates nor keep them out."""
+    _, busy, client = full
+    answers = await asyncio.gather(*(client.get(f"/static/shop/p{n}.svg") for n in range(12)))
+    assert {answer.status_code for answer in answers} <= {200, 404}
+    assert len(busy.waiting) == 2
 
 
 async def test_events_and_consent_come_first(full: Full) -> None:
@@ -216,7 +224,7 @@ async def test_who_waits_is_served_when_a_place_is_free(shop: Shop, door: Door) 
 
 async def test_a_wait_ends_with_a_refusal(shop: Shop) -> None:
     """When no place becomes free in time."""
-    door = Door(places_most=8, wait_s=0.001)
+    door = Door(places_most=2, wait_s=0.001)
     others = [door.ask(Rank.SLATE, "any", lambda: None) for _ in range(2)]
     assert await Entrance(shop, door, _answered)() == 503
     for place in others:

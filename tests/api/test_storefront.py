@@ -11,8 +11,10 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
+from app.api.context import ApiContext
 from app.bootstrap import build
 from app.domain.catalog import Product
+from app.domain.chat import ChatPart, ChatTurn
 from app.main import create_app
 from app.web.illustrations import illustrate
 from tests.api.conftest import PUBLISHABLE, OpenShop, Shop
@@ -250,3 +252,30 @@ def test_a_hostile_title_is_text_in_a_picture() -> None:
     svg = illustrate(Product("b1", "<script>alert(1)</script> & Sons", category="Books > Fiction"))
     assert "<script>" not in svg
     ElementTree.fromstring(svg)
+
+
+async def test_the_page_of_the_assistant_keeps_no_shopper_out(demo_copy: Path) -> None:
+    """A model answers for seconds: meanwhile the page's request holds no place at the door, and afterwards it has one."""
+    app = create_app(lambda: build(demo_settings(demo_copy)))
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=HTML) as client,
+    ):
+        context: ApiContext = app.state.api
+        assistant, in_work = context.assistant, list[int]()
+
+        class Watched:
+            """The shop's assistant, and how many are in work while it answers."""
+
+            async def answer(self, turn: ChatTurn) -> AsyncIterator[ChatPart]:
+                """As the assistant does."""
+                async for part in assistant.answer(turn):
+                    in_work.append(context.door.working)
+                    yield part
+
+        object.__setattr__(context, "assistant", Watched())
+        assert (await client.get("/chat?message=a lamp under 50 euros")).status_code == 200
+    assert in_work
+    assert set(in_work) == {0}
+    assert (context.door.working, context.door.elsewhere) == (0, 0)

@@ -217,20 +217,25 @@ def test_models_are_given_up_before_anybody_is_refused(door: Door, clock: Clock)
 def test_pressure_that_comes_back_at_once_lasts_longer(door: Door, clock: Clock) -> None:
     """1, 2, 4, 8, 16 s and no more; after a time without it, 1 s again."""
     served(door, clock, 0.02)
-    held = [ask(door) for _ in range(6)]
+
+    def pressure() -> None:
+        crowd = [ask(door) for _ in range(6)]
+        assert ask(door, Rank.CHAT).state == "refused"
+        for place in crowd:
+            place.end()
+
     lasted = []
     for _ in range(6):
-        ask(door, Rank.CHAT)  # refused: pressure
+        pressure()
         began = clock.now
         while door.pressed():
             clock.now += 0.125
         lasted.append(clock.now - began)
     assert lasted == pytest.approx([1.0, 2.0, 4.0, 8.0, 16.0, 16.0])
     clock.now += 20.0
-    ask(door, Rank.CHAT)
+    pressure()
     clock.now += 1.0
     assert not door.pressed()
-    assert len(held) == 6
 
 
 def test_too_many_who_wait_for_providers_or_readers(door: Door) -> None:
@@ -327,3 +332,85 @@ def test_two_who_only_met_tell_nothing_of_two_places(door: Door, clock: Clock) -
             place.end()
         clock.now += 0.01
     assert door.limit == 2
+
+
+def test_a_place_that_is_held_for_something_else_keeps_nobody_out(door: Door, clock: Clock) -> None:
+    """A holder that waits for a disk for seconds does no work meanwhile: the next are let in beside it."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    crowd(door, clock, 60, 0.01, by_turns=True)
+    assert door.limit == 1
+    stuck = ask(door)
+    behind = ask(door)
+    assert (stuck.state, behind.state) == ("working", "waiting")
+    clock.now += 0.11
+    newcomer = ask(door)
+    assert behind.state == "working"
+    assert newcomer.state == "waiting", "one beside it, as many as otherwise"
+    for place in (behind, newcomer, stuck):
+        place.answered()
+        place.end()
+    assert (door.working, door.waiting) == (0, 0)
+
+
+def test_who_waits_behind_a_stuck_one_is_let_in_before_it_is_refused(door: Door, clock: Clock) -> None:
+    """Even where nobody else comes: the end of its own wait is the moment to look."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    stuck, other = ask(door), ask(door)
+    behind = ask(door)
+    clock.now += behind.wait_s
+    assert not door.too_late(behind)
+    assert behind.state == "working"
+    for place in (behind, stuck, other):
+        place.end()
+    assert door.working == 0
+
+
+def test_however_many_are_stuck_there_is_a_ceiling(door: Door, clock: Clock) -> None:
+    """All of them may be waiting for the same disk; memory and threads are bounded all the same."""
+    served(door, clock, 0.001)
+    for _ in range(40):
+        ask(door)
+        clock.now += 0.11
+    assert door.working == 8
+
+
+def test_the_least_important_who_waited_are_counted_as_well(door: Door, clock: Clock) -> None:
+    """They begin together once nobody more important waits: no more of them than may be under way."""
+    ask(door), ask(door)
+    ask(door)  # waits
+    late = [ask(door, Rank.REST) for _ in range(2 * MOST_ASIDE)]
+    assert sum(place.state == "waiting" for place in late) == MOST_ASIDE
+    clock.now += 1.0
+    ask(door)
+    assert door.aside <= MOST_ASIDE
+
+
+def test_the_least_important_are_let_in_beside_one_in_work(door: Door, clock: Clock) -> None:
+    """They take no place: it is enough that nobody waits for one."""
+    for _ in range(5):
+        served(door, clock, 0.01)
+    crowd(door, clock, 60, 0.01, by_turns=True)
+    assert (door.limit, ask(door).state) == (1, "working")
+    assert ask(door, Rank.REST).state == "aside"
+    ask(door)
+    assert ask(door, Rank.REST).state == "waiting"
+
+
+def test_the_end_of_a_process_is_no_pressure(door: Door) -> None:
+    """A stream that is not begun any more says nothing of how much there is to do: models go on being asked."""
+    door.draining = True
+    assert ask(door, Rank.CHAT, streams=True).state == "refused"
+    assert not door.pressed()
+
+
+def test_two_waits_under_one_place_end_with_the_second(door: Door) -> None:
+    """A page that asks for two slates at once: while one of them waits for a model, no place is held."""
+    place = ask(door)
+    place.set_down()
+    place.set_down()
+    place.take_up()
+    assert (place.state, door.working) == ("elsewhere", 0)
+    place.take_up()
+    assert (place.state, door.working) == ("working", 1)

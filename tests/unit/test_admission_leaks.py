@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from app.admission import MOST_WAITING, Door, Place, Rank
+from app.admission import MOST_ASIDE, MOST_WAITING, Door, Place, Rank
 
 
 class Crowd(RuleBasedStateMachine):
@@ -51,7 +51,8 @@ class Crowd(RuleBasedStateMachine):
     @rule(place=places)
     def waited_too_long(self, place: Place) -> None:
         waited = place.state == "waiting"
-        assert self.door.too_late(place) == waited
+        refused = self.door.too_late(place)
+        assert refused == (waited and place.state == "refused")
         assert place.state != "waiting"
 
     @rule(place=consumes(places))
@@ -66,7 +67,7 @@ class Crowd(RuleBasedStateMachine):
         assert self.door.waiting == states.count("waiting") <= MOST_WAITING
         assert self.door.elsewhere == states.count("elsewhere") + states.count("answering")
         assert self.door.writing == states.count("writing")
-        assert self.door.aside == states.count("aside")
+        assert self.door.aside == states.count("aside") <= MOST_ASIDE
 
     @invariant()
     def nobody_waits_beside_a_free_place(self) -> None:

@@ -117,6 +117,8 @@ def test_a_probe_ends() -> None:
     limit.wanted()
     assert (limit.now, limit.usual) == (1, 2)
     now += 0.6
+    limit.look()
+    assert limit.now == 2
     limit.ended("any", 3.0, crowded=True, full=True)
     assert limit.now == 2
 
@@ -183,3 +185,16 @@ def test_failures_of_long_ago_keep_no_places_back() -> None:
     service.crowd(1)
     slow = False
     assert service.crowd(10)[-1] >= high - 1
+
+
+def test_what_a_stall_taught_is_forgotten() -> None:
+    """Everything waited for a slow disk for a while; then work shares a lock again: back to one place in a second or two."""
+    slow = False
+    service = Service(lambda working: 0.25 if slow else 0.006 * working)
+    service.warm()
+    service.crowd(20)
+    slow = True
+    assert service.crowd(30)[-1] >= 8
+    slow = False
+    service.crowd(2)
+    assert service.limit.usual <= 2

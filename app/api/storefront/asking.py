@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.admission import Elsewhere
 from app.api.storefront.door import CurrentVisit, Persona, Visit
 from app.api.storefront.pages import listed_shelf, note_time, page, slate_shelf, words_of
 from app.domain.chat import (
@@ -138,7 +139,8 @@ class Answered:
 async def get_chat(request: Request, seen: CurrentVisit) -> Response:
     """The shopping assistant without a script: a question in the address, the whole answer on the page."""
     message = words_of(request, "message")[:MAX_MESSAGE_CHARS]
-    answer = await _answered(seen, message) if message else None
+    with Elsewhere():  # models answer for seconds, and no shopper may stand behind that
+        answer = await _answered(seen, message) if message else None
     compared = None if answer is None else answer.comparison
     heads = [] if compared is None else [(p.name, product_url(p.product_id)) for p in compared.products]
     popular, _ = await listed_shelf(
