@@ -90,7 +90,19 @@ State = Literal["working", "waiting", "elsewhere", "answering", "writing", "asid
 class Place:
     """One request's place, or its wait for one."""
 
-    __slots__ = ("_away", "_door", "_held_s", "_kind", "_left", "_started", "granted", "rank", "since", "state", "wait_s")
+    __slots__ = (
+        "_away",
+        "_door",
+        "_held_s",
+        "_kind",
+        "_left",
+        "_started",
+        "granted",
+        "rank",
+        "since",
+        "state",
+        "wait_s",
+    )
 
     def __init__(self, door: Door, rank: Rank, kind: str, granted: Callable[[], None]) -> None:
         self._door, self._kind = door, kind

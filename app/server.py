@@ -57,7 +57,11 @@ class Server(uvicorn.Server):
     def _drain(self, sig: int) -> None:
         self._no_more_streams()
         log.info("draining", seconds=self._drain_s)
-        asyncio.get_running_loop().call_later(self._drain_s, super().handle_exit, sig, None)
+        asyncio.get_running_loop().call_later(self._drain_s, self._drained, sig)
+
+    def _drained(self, sig: int) -> None:
+        if not self.should_exit:  # a second signal came meanwhile; a third would cut off what is under way
+            super().handle_exit(sig, None)
 
     def _no_more_streams(self) -> None:
         context = getattr(self._app.state, "api", None)

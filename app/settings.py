@@ -97,7 +97,7 @@ class Settings(BaseSettings):
         default=8, ge=0, description="Requests in work at a time, per worker, at most; 0 = no limit, nobody is refused."
     )
     work_wait_ms: int = Field(
-        default=200, ge=0, le=5000, description="How long a request may wait for that before it is refused with 503."
+        default=200, ge=0, le=5000, description="Expected wait for that beyond which a request gets 503."
     )
     drain_s: float = Field(
         default=0.0, ge=0, le=120, description="After SIGTERM /readyz says 503 for so long before the port is closed."

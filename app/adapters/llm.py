@@ -35,7 +35,7 @@ _CLEAN_UP_S = 1.0
 
 _LINGER_S = 0.1
 """How long a connection may stay open after the last event of its reply. A provider that does not end its bodies would
-hold every connection of the pool, and the next calls would wait for one until they give up (FAULTS.md, row 6)."""
+hold every connection of the pool, and the next calls would wait for one until they give up (docs/faults.md, row 6)."""
 
 _REHEARSAL = ModelCall(
     call_id="rehearsal",

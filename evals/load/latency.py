@@ -90,7 +90,7 @@ class Figures:
     seconds: float
     kinds: Mapping[Kind, KindFigures]
     goodput: float  # good slates within PATIENCE_MS, a second
-    availability: Measure  # share of the planned slates that came with 200 and at least one item
+    availability: Measure  # share of the planned slates that came with 200, whole or as short as rules left them
     strategies: Mapping[str, int]
     fallbacks: Mapping[str, int]  # fallbackReason → slates; those without are not in it
     memo_share: Measure  # of the slates, answered from memory

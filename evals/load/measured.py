@@ -57,7 +57,7 @@ class Result:
     missed: Sequence[str]  # a sentence for each must-hold that does not
     notes: Sequence[str]
     generator: Generator
-    service_cpu_ms: Measure  # per slate, whatever came beside it included; NaN where it can't be told
+    service_cpu_ms: Measure  # per request that was not refused; NaN where it can't be told
     service_cores: Measure  # busy on average
     service_mb: Measure  # resident at the end, all its processes
     load_before: float  # of the machine, so many processes wanted a core

@@ -21,7 +21,7 @@ DEADLINE_MS = 500.0
 
 IN_TIME_MS = DEADLINE_MS + 50.0
 OUTAGE_REQUESTS = 100_000
-"""Slates from which on the availability of an outage says what FAULTS.md asks for."""
+"""Slates from which on the availability of an outage says what is asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     python -m evals.proofs [--docs docs] [--rules rules]
 
-Ends with 1 when a target of FAULTS.md, "Reasons", is missed.
+Ends with 1 when a target of the reasons is missed (evals/proofs/page.py).
 """
 
 from __future__ import annotations

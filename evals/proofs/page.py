@@ -19,7 +19,7 @@ def first_run() -> dict[str, Any]:
 
 
 def missed_targets(figures: Figures) -> list[str]:
-    """One line for each target of FAULTS.md that the figures miss; empty when all are met."""
+    """One line for each target that the figures miss; empty when all are met."""
     checks = [
         ("lies caught", figures.caught.share, 0.98),
         ("truths accepted", figures.truths.share, 0.98),

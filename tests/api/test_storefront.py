@@ -255,7 +255,7 @@ def test_a_hostile_title_is_text_in_a_picture() -> None:
 
 
 async def test_the_page_of_the_assistant_keeps_no_shopper_out(demo_copy: Path) -> None:
-    """A model answers for seconds: meanwhile the page's request holds no place at the door, and afterwards it has one."""
+    """A model answers for seconds: meanwhile the request of the page holds no place at the door."""
     app = create_app(lambda: build(demo_settings(demo_copy)))
     transport = httpx.ASGITransport(app)
     async with (

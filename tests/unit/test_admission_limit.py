@@ -188,7 +188,7 @@ def test_failures_of_long_ago_keep_no_places_back() -> None:
 
 
 def test_what_a_stall_taught_is_forgotten() -> None:
-    """Everything waited for a slow disk for a while; then work shares a lock again: back to one place in a second or two."""
+    """Everything waited for a slow disk for a while, then work shares a lock again: few places, in a second or two."""
     slow = False
     service = Service(lambda working: 0.25 if slow else 0.006 * working)
     service.warm()
