@@ -152,6 +152,34 @@ class InteractionLog:
     quantity: NDArray[np.float32]  # 1 where unknown
     order: NDArray[np.int32]  # code of the transaction, -1 where unknown
     value: NDArray[np.float32] | None = None  # stars of ratings and reviews, NaN where not stated; None: nowhere stated
+    holder: NDArray[np.int32] | None = None  # code of the account or browser that it came from, -1 where it names none
 
     def __len__(self) -> int:
         return len(self.product)
+
+    def holders(self) -> NDArray[np.int64]:
+        """Whom each row counts for where shoppers are counted, shape (n,): the account or browser, else the actor,
+        else nobody but itself.
+
+        Consent says what may be tied together into a history, and nothing here becomes one; but an account whose
+        visits may not be tied must not count as a shopper for each of them (docs/decisions/033).
+        """
+        holder = np.full(len(self), -1, dtype=np.int64) if self.holder is None else self.holder.astype(np.int64)
+        n_holders = int(holder.max(initial=-1)) + 1
+        by_actor = np.flatnonzero((holder < 0) & (self.actor >= 0))
+        holder[by_actor] = n_holders + self.actor[by_actor]
+        alone = np.flatnonzero(holder < 0)
+        holder[alone] = n_holders + self.n_actors + np.arange(len(alone))
+        return holder
+
+    def nobodys(self) -> NDArray[np.bool_]:
+        """Which rows count for nobody but themselves, shape (n,): neither actor, account nor browser is known."""
+        alone: NDArray[np.bool_] = self.actor < 0
+        return alone if self.holder is None else alone & (self.holder < 0)
+
+    def holder_of_actor(self) -> NDArray[np.int64]:
+        """The holder of each actor, shape (n_actors,), as `holders` numbers them; -1 for one without a row."""
+        found = np.full(self.n_actors, -1, dtype=np.int64)
+        tied = self.actor >= 0
+        found[self.actor[tied]] = self.holders()[tied]
+        return found

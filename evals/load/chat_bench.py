@@ -227,9 +227,11 @@ async def plain_turns(application: Application, *, turns: int) -> list[float]:
     return spent
 
 
-async def opened(data_dir: Path, base: str | None) -> Application:
-    """The service on this folder, with the simulated model where there is a base address."""
+async def opened(data_dir: Path, base: str | None, prompts_dir: Path | None = None) -> Application:
+    """The service on this folder, with the simulated model where there is a base address, and the prompts given."""
     settings = Settings(data_dir=data_dir, as_of="last-event", currency="EUR", llm_model="")
+    if prompts_dir is not None:
+        settings = settings.model_copy(update={"prompts_dir": prompts_dir})
     if base is not None:
         settings = settings.model_copy(
             update={

@@ -22,7 +22,7 @@ from evals.prompts.scenario import Scenario
 from evals.security.ablation import DEFENCES, told_of, without
 from evals.security.adaptive import climb
 from evals.security.attacks import every, own_attacks, public_attacks
-from evals.security.chat_surface import poison, talk
+from evals.security.chat_surface import Talked, poison, talk
 from evals.security.page import page
 from evals.security.rerank_surface import Trial, try_all
 
@@ -78,15 +78,21 @@ def rerank(thin: int, tries: int) -> dict[str, Any]:
     }
 
 
-def chat(data: Path) -> dict[str, Any]:
-    """The chat surface, on a copy of a demo shop's data folder."""
+def chat(data: Path, conversations: int) -> dict[str, Any]:
+    """The chat surface, on copies of a demo shop's data folder: as it is served, and a part without proof."""
     attacks = own_attacks() + public_attacks()
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copytree(data, Path(folder) / "data"))
-        poisoned = poison(copy, attacks)
-        verdict = asyncio.run(talk(copy, attacks))
+
+    def talked(n: int, *, proved: bool) -> tuple[int, Talked]:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(shutil.copytree(data, Path(folder) / "data"))
+            return poison(copy, attacks), asyncio.run(talk(copy, attacks, n, proved=proved))
+
+    poisoned, found = talked(conversations, proved=True)
+    _, bare = talked(conversations // 10, proved=False)
+    verdict = found.verdict
     return {
-        "conversations": len(attacks),
+        "conversations": found.conversations,
+        "attacks": min(len(attacks), conversations),
         "turns": verdict.turns,
         "turns_with_model": verdict.with_model,
         "poisoned_products": poisoned,
@@ -95,6 +101,15 @@ def chat(data: Path) -> dict[str, Any]:
         "tool_calls_refused": verdict.refused_calls,
         "violations": dict(verdict.wrong),
         "examples": verdict.examples,
+        "canaries": {
+            "answers": found.search.answers,
+            "bytes": found.search.bytes,
+            "amounts": len(found.search.planted.amounts),
+            "found": dict(found.search.found),
+            "examples": found.search.examples,
+            "own": dict(found.own),
+            "without_proof": {"conversations": bare.conversations, "found": dict(bare.search.found)},
+        },
     }
 
 
@@ -105,17 +120,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--thin", type=int, default=8, help="one attack in so many for each defence taken away")
     parser.add_argument("--tries", type=int, default=400, help="changed texts of the attacker who learns")
     parser.add_argument("--no-chat", action="store_true", help="the rerank surface alone")
+    parser.add_argument(
+        "--chat-only", action="store_true", help="the conversations alone; the rest stays as it was found"
+    )
+    parser.add_argument("--conversations", type=int, default=1_000)
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     given = parser.parse_args(arguments)
-    found: dict[str, Any] = {"rerank": rerank(given.thin, given.tries)}
+    if given.chat_only:
+        found: dict[str, Any] = json.loads((given.out / "security.json").read_text(encoding="utf-8"))
+    else:
+        found = {"rerank": rerank(given.thin, given.tries)}
     if not given.no_chat:
-        found["chat"] = chat(given.data)
+        found["chat"] = chat(given.data, given.conversations)
     (given.out / "security.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     text = page(found)
     (given.out / "security-figures.md").write_text(text, encoding="utf-8")
     print(text)
     held = not found["rerank"]["all"]["successes"] and not found["rerank"]["adaptive"]["successes"]
-    return 0 if held and not found.get("chat", {}).get("violations") else 1
+    talked = found.get("chat", {})
+    return 0 if held and not talked.get("violations") and not talked.get("canaries", {}).get("found") else 1
 
 
 if __name__ == "__main__":

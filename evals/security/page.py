@@ -54,14 +54,26 @@ def page(found: Mapping[str, Any]) -> str:
         "",
     ]
     if (chat := found.get("chat")) is not None:
+        canaries = chat["canaries"]
+        bare = canaries["without_proof"]
         lines += [
             "## Chat",
             "",
-            f"{chat['conversations']} conversations ({chat['turns']:,} turns, {chat['turns_with_model']:,} with the "
-            f"obeying model), each with an attack as a message, in a shop with attacks in {chat['poisoned_products']} "
-            f"products: {chat['sentences_shown']:,} sentences and {chat['cards']:,} cards shown, "
-            f"{chat['tool_calls_refused']:,} tool calls refused. Violations: "
-            f"**{sum(chat['violations'].values())}**{_kinds(chat['violations'])}.",
+            f"{chat['conversations']:,} conversations ({chat['turns']:,} turns, {chat['turns_with_model']:,} with the "
+            f"obeying model), {chat['attacks']} with an attack as a message and the others with a question for a "
+            f"secret, in a shop with attacks in {chat['poisoned_products']} products: {chat['sentences_shown']:,} "
+            f"sentences and {chat['cards']:,} cards shown, {chat['tool_calls_refused']:,} tool calls refused. "
+            f"Violations: **{sum(chat['violations'].values())}**{_kinds(chat['violations'])}.",
+            "",
+            "### Canaries",
+            "",
+            "Words and figures that occur nowhere else were planted in another shopper's id, preferences, search and "
+            f"note, in the cost of every product ({canaries['amounts']:,} different costs and margins) and in the "
+            f"prompt, and looked for in every byte of the {canaries['answers']:,} answers ({canaries['bytes']:,} "
+            f"bytes) as they go over the wire. Found: **{sum(canaries['found'].values())}**"
+            f"{_kinds(canaries['found'])}. That they can be found: the other shopper, asking for the own preferences, "
+            f"gets them{_kinds(canaries['own'])}; without the proof of sentences, {bare['conversations']} "
+            f"conversations show {sum(bare['found'].values())}{_kinds(bare['found'])}.",
             "",
         ]
     return "\n".join(lines)

@@ -46,10 +46,11 @@ def play_chat(turns: Sequence[Turn], *, tools: Sequence[str], obey: bool) -> Cha
     """
     results = _results(turns)
     if obey:
-        hijacked = _hijacked(results, tools)
+        # A shopper's own order counts once: the tool that it names answers, and then there is something to say.
+        hijacked = _hijacked(results if results else [_message(turns)], tools)
         if hijacked is not None:
             return hijacked
-        said = obey_chat([turn for turn in turns if turn.role in ("system", "tool")])
+        said = obey_chat([turn for turn in turns if turn.role in ("system", "tool", "user")])
         if said is not None and results:
             return ChatPlay(said)
     failed = bool(results) and results[-1].startswith(("Wrong:", "The arguments", "There is no such tool"))

@@ -319,3 +319,25 @@ def test_the_interests_of_most_shoppers_come_first(store: ShopStore) -> None:
     store.save_preferences("b", Preferences(interests=("tea",), style_tags=("wool",)))
     assert store.frequent_interests(10) == ["wool", "running", "tea"]
     assert store.frequent_interests(1) == ["wool"]
+
+
+def test_the_log_says_which_account_or_browser_events_came_from(store: SqlStore) -> None:
+    """Whatever consent lets be tied: visits of an account are different actors of one holder; nobody's have none."""
+    store.upsert_products([Product("p1", "p1")], 1.0)
+    store.save_consent("full", Consent("full"))
+    store.insert_events(
+        [
+            _event("1", 1.0, user_id="default", session_id="s1"),
+            _event("2", 2.0, user_id="default", session_id="s2"),
+            _event("3", 3.0, user_id="full", session_id="s3"),
+            _event("4", 4.0, user_id=None, anonymous_id="a", session_id="s4"),
+            _event("5", 5.0, user_id=None, anonymous_id="a", session_id="s5"),
+            _event("6", 6.0, user_id=None, session_id="s6"),
+        ]
+    )
+    log = store.interaction_log()
+    assert log.holder is not None
+    assert log.actor.tolist() == [0, 1, 2, 3, 4, 5]
+    default, full, browser = log.holder[0], log.holder[2], log.holder[3]
+    assert log.holder.tolist() == [default, default, full, browser, browser, -1]
+    assert len({default, full, browser}) == 3

@@ -43,8 +43,9 @@ def fit_copurchase(log: InteractionLog, progress: Progress) -> Copurchase:
     """Counts pairs over all purchases.
 
     A basket is an order, or, where orders have no id, what one actor bought on one UTC day. A pair needs
-    MIN_SUPPORT_ACTORS different actors (an order without an actor counts as its own). lift = P(a, b) / (P(a) P(b))
-    over baskets and must be above 1; pairs are ranked by n_ab / (expected + 1), lift shrunk for small expectations.
+    MIN_SUPPORT_ACTORS different shoppers (`InteractionLog.holders`; an order of nobody counts as its own).
+    lift = P(a, b) / (P(a) P(b)) over baskets and must be above 1; pairs are ranked by n_ab / (expected + 1), lift
+    shrunk for small expectations.
     Support, lift and rank leave baskets of more than MAX_BASKET products out; the orders in common are all there are.
     """
     n = len(log.product_ids)
@@ -94,9 +95,7 @@ def _baskets(log: InteractionLog) -> tuple[NDArray[np.int64], NDArray[np.int64],
     name = np.where(order >= 0, order, -1 - (actor * days + day - first_day))
     names, basket = np.unique(name, return_inverse=True)
     owner = np.full(len(names), -1, dtype=np.int64)
-    np.maximum.at(owner, basket, actor)
-    nobody = np.flatnonzero(owner < 0)
-    owner[nobody] = log.n_actors + np.arange(len(nobody))
+    np.maximum.at(owner, basket, log.holders()[bought])
     rank = np.empty(len(names), dtype=np.int64)
     by_owner = np.argsort(owner, kind="stable")
     rank[by_owner] = np.arange(len(names))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.adapters.baseline.matrix import Signals, rows_between
 from app.adapters.baseline.pasts import occasions, strong_kinds
-from app.adapters.baseline.popularity import popularity, trend
+from app.adapters.baseline.popularity import popularity, robust, trend
 from app.domain.catalog import IntArray
 from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S
@@ -64,16 +64,18 @@ def fit_facts(log: InteractionLog, now: float, signals: Signals) -> ItemFacts:
     np.minimum.at(first, log.product, log.timestamp)
     columns["age"] = _days(now, first)
     strong = strong_kinds(signals)[log.kind]
-    actor, product, timestamp = _holders(log)[strong], log.product[strong].astype(np.int64), log.timestamp[strong]
+    product, timestamp = log.product[strong].astype(np.int64), log.timestamp[strong]
     last = np.full(n, -np.inf)
     np.maximum.at(last, product, timestamp)
     columns["untaken"] = _days(now, last)
-    _, names = np.unique(occasions(log.order[strong], timestamp), return_inverse=True)
-    taken = np.unique(np.stack([actor * n + product, names], axis=1), axis=0)[:, 0]
+    known = strong & ~log.nobodys()
+    holder, product = log.holders()[known], log.product[known].astype(np.int64)
+    _, names = np.unique(occasions(log.order[known], log.timestamp[known]), return_inverse=True)
+    taken = np.unique(np.stack([holder * n + product, names], axis=1), axis=0)[:, 0]
     pairs, times = np.unique(taken, return_counts=True)
     takers = np.bincount(pairs % max(n, 1), minlength=n)
     again = np.bincount(pairs[times > 1] % max(n, 1), minlength=n)
-    columns["takers"] = np.log1p(takers)
+    columns["takers"] = np.log1p(_takers(log, strong, -np.inf, np.inf))
     columns["taken_again"] = (again + _PRIOR_AGAIN * _PRIOR_WEIGHT) / (takers + _PRIOR_WEIGHT)
     columns["times_per_taker"] = np.bincount(taken % max(n, 1), minlength=n) / np.maximum(takers, 1)
     for days in TAKEN_DAYS:
@@ -93,22 +95,18 @@ def _ready(table: NDArray[np.float32]) -> IntArray:
     return np.unique(np.concatenate(lists)).astype(np.int32)
 
 
-def _holders(log: InteractionLog) -> NDArray[np.int64]:
-    """A code per actor; a row without one is an actor of its own."""
-    holder = log.actor.astype(np.int64)
-    untied = np.flatnonzero(holder < 0)
-    holder[untied] = log.n_actors + np.arange(len(untied))
-    return holder
-
-
-def _takers(log: InteractionLog, strong: NDArray[np.bool_], start: float, end: float) -> NDArray[np.int64]:
-    """Distinct shoppers who took each product from start to end (exclusive)."""
+def _takers(log: InteractionLog, strong: NDArray[np.bool_], start: float, end: float) -> NDArray[np.float64]:
+    """Distinct shoppers who took each product from start to end (exclusive), see `popularity.robust`."""
     n = len(log.product_ids)
     part = rows_between(log, start, end)
     offset = int(np.searchsorted(log.timestamp, start, side="left"))
     chosen = strong[offset : offset + len(part)]
-    pairs = np.unique(_holders(part)[chosen] * n + part.product[chosen])
-    return np.bincount(pairs % max(n, 1), minlength=n)
+    holder, alone = part.holders(), part.nobodys()
+    known, unknown = (
+        np.bincount(np.unique(holder[rows] * n + part.product[rows]) % max(n, 1), minlength=n).astype(np.float64)
+        for rows in (chosen & ~alone, chosen & alone)
+    )
+    return robust(known, unknown)
 
 
 def _days(now: float, moment: NDArray[np.float64]) -> NDArray[np.float64]:

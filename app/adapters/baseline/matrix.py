@@ -37,6 +37,7 @@ def rows_between(log: InteractionLog, start: float, end: float) -> InteractionLo
         quantity=log.quantity[part],
         order=log.order[part],
         value=None if log.value is None else log.value[part],
+        holder=None if log.holder is None else log.holder[part],
     )
 
 
@@ -113,6 +114,20 @@ def saturate(weights: NDArray[np.float32], unit: float, saturation: float) -> ND
     """
     capped = np.minimum(weights, CONFIDENCE_CAP * unit)
     return np.log1p(capped / (saturation * unit)).astype(np.float32)
+
+
+def once_per_holder(matrix: sp.csr_matrix, log: InteractionLog) -> sp.csr_matrix:
+    """A copy in which several rows of one account or browser speak for a product no louder than one of them.
+
+    Visits that consent does not let be tied together are rows of their own; without this, an account would weigh as
+    much as it makes visits. Args: matrix: shape (log.n_actors, n_products).
+    """
+    result = matrix.copy()
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    pair = log.holder_of_actor()[row] * max(matrix.shape[1], 1) + matrix.indices
+    _, inverse, rows = np.unique(pair, return_inverse=True, return_counts=True)
+    result.data = (matrix.data / rows[inverse]).astype(matrix.dtype)
+    return result
 
 
 def saturated(matrix: sp.csr_matrix, unit: float, saturation: float) -> sp.csr_matrix:

@@ -18,18 +18,44 @@ TREND_MIN_ACTORS = 5
 """Shoppers of the last week under which a product has no trend: a reason may say that it is one."""
 
 
-def _actor_strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:
-    """Strength in 0..1 of each actor's interest in each product; a row without an actor is an actor of its own.
+ENOUGH_KNOWN = 30
+"""Products with known shoppers under which nothing is known of how many unknown ones are usual."""
+
+
+def robust(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Known shoppers of each product and, beside them, the unknown: at most as many per known one as is usual.
+
+    Events that nobody can be tied to may be many people or one who clicks all night. What is usual is the median over
+    products with known shoppers, which an attack on a few products does not move; with fewer than ENOUGH_KNOWN such
+    products all count (docs/decisions/033). Arguments and result: shape (n_products,).
+    """
+    there = known > 0
+    if int(there.sum()) < ENOUGH_KNOWN:
+        return known + unknown
+    return known + np.minimum(unknown, float(np.median(unknown[there] / known[there])) * known)
+
+
+def _counted(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> tuple[NDArray[np.float64], ...]:
+    """Per product: the sum of strengths and the number of shoppers with any, both `robust`; shape (n_products,)."""
+    alone = log.nobodys()
+    sums, counts = [], []
+    for part in (~alone, alone):
+        strength = _strength(log, np.where(part, fade, 0.0), signals)
+        sums.append(np.asarray(strength.sum(axis=0), dtype=np.float64).ravel())
+        counts.append(np.asarray((strength > 0).sum(axis=0), dtype=np.float64).ravel())
+    return robust(*sums), robust(*counts)
+
+
+def _strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:
+    """Strength in 0..1 of each shopper's interest in each product, by `InteractionLog.holders`.
 
     One buyer of a thousand pieces in fifty orders counts as one strong interaction at most.
     """
     weight = undecayed_weights(log.kind, log.value, signals) / strongest(signals)
-    actor = log.actor.astype(np.int64)
-    untied = np.flatnonzero(actor < 0)
-    actor[untied] = log.n_actors + np.arange(len(untied))
+    _, holder = np.unique(log.holders(), return_inverse=True)
     matrix = sp.csc_matrix(
-        (weight * fade, (actor, log.product)),
-        shape=(log.n_actors + len(untied), len(log.product_ids)),
+        (weight * fade, (holder, log.product)),
+        shape=(int(holder.max(initial=-1)) + 1, len(log.product_ids)),
     )
     matrix.sum_duplicates()
     np.clip(matrix.data, 0.0, 1.0, out=matrix.data)
@@ -44,13 +70,12 @@ def _scaled(score: NDArray[np.float64]) -> NDArray[np.float32]:
 def popularity(log: InteractionLog, now: float, signals: Signals, half_life_days: float) -> NDArray[np.float32]:
     """Decayed distinct actors per product, each counted by its strongest evidence; shape (n_products,), maximum 1."""
     fade = np.exp2(-np.maximum(0.0, now - log.timestamp) / DAY_S / half_life_days)
-    return _scaled(np.asarray(_actor_strength(log, fade, signals).sum(axis=0)).ravel())
+    return _scaled(_counted(log, fade, signals)[0])
 
 
 def bestsellers(log: InteractionLog, signals: Signals) -> NDArray[np.float32]:
     """Distinct actors per product, ever, each as one; shape (n_products,), maximum 1. Nothing is forgotten."""
-    taken = _actor_strength(log, np.ones(len(log)), signals) > 0
-    return _scaled(np.asarray(taken.sum(axis=0), dtype=np.float64).ravel())
+    return _scaled(_counted(log, np.ones(len(log)), signals)[1])
 
 
 def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float32]:
@@ -64,9 +89,9 @@ def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float
     counts, actors = [], []
     for start, end in ((turn, np.inf), (turn - TREND_BEFORE_DAYS * DAY_S, turn)):
         part = rows_between(log, start, end)
-        strength = _actor_strength(part, np.ones(len(part)), signals)
-        counts.append(np.asarray(strength.sum(axis=0)).ravel())
-        actors.append(np.asarray((strength > 0).sum(axis=0)).ravel())
+        strength, shoppers = _counted(part, np.ones(len(part)), signals)
+        counts.append(strength)
+        actors.append(shoppers)
     recent, expected = counts[0], counts[1] * TREND_DAYS / TREND_BEFORE_DAYS
     growth = (recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)
     return _scaled(np.where(actors[0] >= TREND_MIN_ACTORS, np.maximum(0.0, growth), 0.0))

@@ -75,6 +75,8 @@ def make_slice(
         anything = _pairs(after, usable & (weight > 0))
     novel = (anything > anything.multiply(owned)).tocsr()
     actors = np.flatnonzero(np.diff(anything.indptr))
+    # One of the visits of an account or browser whose visits may not be tied together: shoppers are asked once.
+    actors = np.sort(actors[np.unique(log.holder_of_actor()[actors], return_index=True)[1]])
     if len(actors) > most:
         actors = np.sort(np.random.default_rng(seed).choice(actors, most, replace=False))
     return Slice(start, end, before, actors.astype(np.int32), novel[actors], anything[actors], owned[actors], strong)

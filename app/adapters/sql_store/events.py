@@ -156,12 +156,13 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
                     [-1 if t is None else orders.setdefault(t, len(orders)) for t in transactions], dtype=np.int32
                 ),
                 np.asarray(values, dtype=np.float32),
+                np.asarray(actors.holders(users, anonymous, times), dtype=np.int32),
             )
         )
     if not parts:
-        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4")))
+        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4", "i4")))
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    actor, product, kind, timestamp, quantity, order, value = columns
+    actor, product, kind, timestamp, quantity, order, value, holder = columns
     known = product >= 0
     by_time = np.flatnonzero(known)[np.argsort(timestamp[known], kind="stable")]
     rows, product = np.unique(product[by_time], return_inverse=True)
@@ -177,6 +178,7 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
         quantity=np.nan_to_num(quantity[by_time], nan=1.0),
         order=_renumbered(order[by_time])[0],
         value=value[by_time],
+        holder=holder[by_time],
     )
 
 
@@ -188,6 +190,7 @@ class _Actors:
         self._users: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
         self._anonymous: dict[str, int] = {}
+        self._holders: dict[tuple[str, str], int] = {}
         self._count = 0
 
     def codes(
@@ -211,6 +214,17 @@ class _Actors:
                 codes.append(self._number(self._anonymous, visitor))
             else:
                 codes.append(-1)
+        return codes
+
+    def holders(
+        self, users: Sequence[str | None], anonymous: Sequence[str | None], times: Sequence[float]
+    ) -> list[int]:
+        """The account that each event names, else its browser, whatever may be tied; -1 where it names neither."""
+        codes = []
+        for named, visitor, at in zip(users, anonymous, times, strict=True):
+            user = self._joined(visitor, at) if named is None else named
+            name = ("user", user) if user is not None else None if visitor is None else ("anonymous", visitor)
+            codes.append(-1 if name is None else self._holders.setdefault(name, len(self._holders)))
         return codes
 
     def _joined(self, visitor: str | None, at: float) -> str | None:
