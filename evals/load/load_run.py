@@ -249,13 +249,16 @@ def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, sa
 
 
 def _outage(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: Say) -> Result:
-    """Turns of five seconds: two of the service whose provider is down, one without a model, asked the same."""
+    """Turns of five seconds of the service whose provider is down and of one without a model, asked the same.
+
+    As many of each: what is asked stays with the shoppers as their history, and longer histories take longer.
+    """
     if place.provider is None:
         raise ValueError("an outage needs a provider of its own")
     place.sent(_both(traffic.open(min(scenario.rate, 5.0), scenario.warm_up_s), scenario.warm_up_s))
     rounds = max(1, round(scenario.seconds / (ROUND_S * len(DOWN))))
-    pairs = max(1, round(scenario.seconds / (rounds * len(DOWN) * 2.0 * TURN_S)))
-    turn_s = scenario.seconds / (rounds * len(DOWN) * pairs * 2.0)
+    pairs = max(1, round(scenario.seconds / (rounds * len(DOWN) * TURN_S)))
+    turn_s = scenario.seconds / (rounds * len(DOWN) * pairs)
     down: list[Seen] = []
     plain: list[Seen] = []
     by_way: dict[Way, list[Seen]] = {way: [] for way in DOWN}
@@ -269,14 +272,13 @@ def _outage(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say:
         plain += _in_a_row(other, turn_s, before)
         asked = sum(p.kind == "slate" for p, _ in down)
         say(f"  {asked:,} slates asked of the service whose provider is down (last: {WAY_NAMES[way]})")
-    plain_s = scenario.seconds / 2.0
     legs = [
         Leg("provider down", scenario.rate, figures(down, 0.0, scenario.seconds)),
         *(
             Leg(f"provider {WAY_NAMES[way]}", scenario.rate, figures(seen, 0.0, scenario.seconds / len(DOWN)))
             for way, seen in by_way.items()
         ),
-        Leg("no model", scenario.rate, figures(plain, 0.0, plain_s)),
+        Leg("no model", scenario.rate, figures(plain, 0.0, scenario.seconds)),
     ]
     told, without = measures(legs[0].figures), measures(legs[-1].figures)
     told |= {f"no_model_{name}": without[name] for name in ("slates", "p50_ms", "p99_ms", "availability")}
@@ -290,13 +292,10 @@ def _outage(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say:
 
 
 def _turns(traffic: Traffic, rate: float, turn_s: float, pairs: int) -> list[Planned]:
-    """Turns of the service that is measured, of the one beside it under the same requests, and of the first again."""
+    """Turns of the service that is measured, and of the one beside it under the same requests."""
     plan: list[Planned] = []
     for pair in range(pairs):
-        start = pair * 3.0 * turn_s
-        first = traffic.open(rate, turn_s, start_s=start)
-        plan += [*first, *(replace(p, due_s=p.due_s + turn_s, target=1) for p in first)]
-        plan += traffic.open(rate, turn_s, start_s=start + 2.0 * turn_s)
+        plan += _both(traffic.open(rate, turn_s, start_s=pair * 2.0 * turn_s), turn_s)
     return plan
 
 
@@ -304,11 +303,8 @@ def _in_a_row(seen: Sequence[Seen], turn_s: float, pairs_before: int) -> list[Se
     """The requests to one of the two services as if the other's turns were not there, after so many pairs of turns."""
     found = []
     for planned, reply in seen:
-        pair, within = divmod(planned.due_s, 3.0 * turn_s)
-        if planned.target == 1:
-            at = (pairs_before + pair) * turn_s + within - turn_s
-        else:
-            at = (pairs_before + pair) * 2.0 * turn_s + (within if within < turn_s else within - turn_s)
+        pair, within = divmod(planned.due_s, 2.0 * turn_s)
+        at = (pairs_before + pair) * turn_s + within - planned.target * turn_s
         found.append((replace(planned, due_s=at), reply))
     return found
 

@@ -107,10 +107,10 @@ def test_an_outage_asks_both_services_the_same(stage: Stage) -> None:
     assert stage.started == ["http://provider/v1", None]
     for asked, beside in zip(down.plans[1:], plain.plans[1:], strict=True):
         twice = {p.request: p.due_s for p in asked}
-        assert beside
+        assert len(beside) == len(asked)
         assert all(p.due_s - twice[p.request] == pytest.approx(5.0) for p in beside)
     assert found.measures["slates"] == pytest.approx(240, rel=0.25)
-    assert found.measures["slates"] / found.measures["no_model_slates"] == pytest.approx(2.0, rel=0.35)
+    assert found.measures["slates"] == found.measures["no_model_slates"]
     assert found.measures["p50_to_no_model"] == pytest.approx(2.0, rel=0.1)
     assert [sentence.split(",")[0] for sentence in found.missed] == ["p99 of slates with the provider down"]
     assert "--requests 100000" in found.notes[0]
@@ -119,7 +119,7 @@ def test_an_outage_asks_both_services_the_same(stage: Stage) -> None:
 def test_the_turns_of_an_outage_stand_in_a_row(stage: Stage) -> None:
     """What is drawn over time has no gaps where the other service had its turn."""
     found = stage.run("outage", ToyService(), ToyService(), seconds=60.0, rate=10.0)
-    for leg, seconds in (("provider down", 60.0), ("no model", 30.0), ("provider silent", 20.0)):
+    for leg, seconds in (("provider down", 60.0), ("no model", 60.0), ("provider silent", 20.0)):
         [figures] = [one.figures for one in found.legs if one.name == leg]
         assert figures.seconds == seconds
         assert all(one.planned > 0 for one in figures.bins)
