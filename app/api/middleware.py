@@ -1,6 +1,7 @@
 """Pure ASGI middleware, outermost first: request context, time, gate (loopback guard and keys), rates, body.
 
-Written against ASGI itself because a `@app.middleware("http")` function halves the throughput, as measured.
+Written against ASGI itself because a `@app.middleware("http")` function passes each request through a task group and
+streams of its own.
 """
 
 from __future__ import annotations

@@ -301,11 +301,17 @@ def crowd(door: Door, clock: Clock, requests: int, seconds: float, *, by_turns: 
         place.end()
 
 
-def test_who_shares_a_lock_is_worked_on_one_at_a_time(door: Door, clock: Clock) -> None:
-    """Two at a time take twice as long each: nothing gained, and the second place goes."""
+def one_at_a_time(door: Door, clock: Clock) -> None:
+    """The door has found that its requests share a lock, ten milliseconds each."""
     for _ in range(5):
         served(door, clock, 0.01)
     crowd(door, clock, 60, 0.01, by_turns=True)
+    assert door.limit == 1
+
+
+def test_who_shares_a_lock_is_worked_on_one_at_a_time(door: Door, clock: Clock) -> None:
+    """Two at a time take twice as long each: nothing gained, and the second place goes."""
+    one_at_a_time(door, clock)
     assert door.limit == 1
 
 
@@ -336,9 +342,7 @@ def test_two_who_only_met_tell_nothing_of_two_places(door: Door, clock: Clock) -
 
 def test_a_place_that_is_held_for_something_else_keeps_nobody_out(door: Door, clock: Clock) -> None:
     """A holder that waits for a disk for seconds does no work meanwhile: the next are let in beside it."""
-    for _ in range(5):
-        served(door, clock, 0.01)
-    crowd(door, clock, 60, 0.01, by_turns=True)
+    one_at_a_time(door, clock)
     assert door.limit == 1
     stuck = ask(door)
     behind = ask(door)
@@ -389,9 +393,7 @@ def test_the_least_important_who_waited_are_counted_as_well(door: Door, clock: C
 
 def test_the_least_important_are_let_in_beside_one_in_work(door: Door, clock: Clock) -> None:
     """They take no place: it is enough that nobody waits for one."""
-    for _ in range(5):
-        served(door, clock, 0.01)
-    crowd(door, clock, 60, 0.01, by_turns=True)
+    one_at_a_time(door, clock)
     assert (door.limit, ask(door).state) == (1, "working")
     assert ask(door, Rank.REST).state == "aside"
     ask(door)
