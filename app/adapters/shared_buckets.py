@@ -36,7 +36,11 @@ _SETS = 1 << 15
 
 _SIZE = _HEADER + _SETS * _WAYS * _ENTRY.size
 _TRIES = 200
-"""Attempts at a set's lock, a microsecond each: a worker that was stopped in the middle holds up nobody."""
+"""Attempts at a set's lock, a microsecond each, before the processor is left to who holds it."""
+
+_PATIENCE_S = 0.05
+"""How long a lock is waited for whose holder was interrupted. A worker that was stopped in the middle for good holds up
+each of the others once by this, and only for names of its set; from then on that set is counted without its lock."""
 
 
 class SharedBuckets:
@@ -45,6 +49,7 @@ class SharedBuckets:
     def __init__(self, memory: mmap.mmap, descriptor: int | None, clock: Callable[[], float]) -> None:
         self._memory, self._descriptor, self._clock = memory, descriptor, clock
         self._salt = bytes(memory[8:24])
+        self._given_up: set[int] = set()
 
     @classmethod
     def open(cls, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> SharedBuckets:
@@ -115,12 +120,23 @@ class SharedBuckets:
         return Taken(True, int((now + whole_s - then) / interval_s + 1e-6), 0.0)
 
     def _lock(self, offset: int) -> bool:
+        """Whether the set at this place is this process's alone now; where it is not, a few too many may pass."""
         if self._descriptor is None:
             return False
-        for _ in range(_TRIES):
-            try:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _WAYS * _ENTRY.size, offset)
-            except OSError:
-                continue
-            return True
-        return False
+        until_s = None
+        while True:
+            for _ in range(_TRIES):
+                try:
+                    fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _WAYS * _ENTRY.size, offset)
+                except OSError:
+                    continue
+                self._given_up.discard(offset)
+                return True
+            if offset in self._given_up:
+                return False
+            if until_s is None:
+                until_s = time.monotonic() + _PATIENCE_S
+            elif time.monotonic() > until_s:
+                self._given_up.add(offset)
+                return False
+            time.sleep(0.0002)

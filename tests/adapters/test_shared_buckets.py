@@ -15,9 +15,20 @@ from app.adapters.shared_buckets import NAME, SharedBuckets
 WORKER = """
 import sys
 from pathlib import Path
-from app.adapters.shared_buckets import SharedBuckets
-buckets = SharedBuckets.open(Path(sys.argv[1]), clock=lambda: 1000.0)
+from app.adapters import shared_buckets
+shared_buckets._PATIENCE_S = 60.0
+buckets = shared_buckets.SharedBuckets.open(Path(sys.argv[1]), clock=lambda: 1000.0)
 print(sum(buckets.take("ann", 1.0, 500).allowed for _ in range(400)))
+"""
+
+
+STOPPED = """
+import fcntl, sys
+from pathlib import Path
+held = open(Path(sys.argv[1]) / sys.argv[2], "r+b")
+fcntl.lockf(held, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
 """
 
 
@@ -109,4 +120,29 @@ def test_processes_share_a_bucket(tmp_path: Path) -> None:
     """Three processes that ask 400 times each get 500 together, to the call."""
     arguments = [sys.executable, "-c", WORKER, str(tmp_path)]
     workers = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert sum(int(worker.communicate(timeout=60)[0]) for worker in workers) == 500
+    assert sum(int(worker.communicate(timeout=120)[0]) for worker in workers) == 500
+
+
+def test_a_worker_that_was_stopped_with_a_lock_holds_up_the_others_once(
+    tmp_path: Path, buckets: SharedBuckets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The set is waited for for as long as a scheduler may take, once; after that it is counted as well as can be."""
+    slept: list[float] = []
+    monkeypatch.setattr("app.adapters.shared_buckets._PATIENCE_S", 0.01)
+    stopped = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, str(tmp_path), NAME], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        assert stopped.stdout is not None
+        assert stopped.stdout.readline() == b"held\n"
+        with monkeypatch.context() as patched:
+            patched.setattr("app.adapters.shared_buckets.time.sleep", slept.append)
+            assert [buckets.take("ann", 2.0, 1).allowed for _ in range(2)] == [True, False]
+            assert slept
+            slept.clear()
+            assert not buckets.take("ann", 2.0, 1).allowed
+            assert not slept
+    finally:
+        stopped.communicate(b"")
+    assert not buckets.take("ann", 2.0, 1).allowed
+    assert not slept
