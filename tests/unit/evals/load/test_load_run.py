@@ -92,6 +92,28 @@ def test_overload_with_shedding_holds(stage: Stage) -> None:
     assert found.measures["available_after"] == 1.0
 
 
+def test_a_machine_that_slows_down_is_no_loss_under_overload(stage: Stage) -> None:
+    """The peak is asked for in turns with the overload: half the speed after the ramp halves both."""
+    slower = ToyService(slate_s=0.05, refuses=lambda waiting: REFUSAL if waiting >= 8 else None)
+    found = stage.run("overload", slower, seconds=8.0, peak=40.0)
+    assert found.measures["peak_goodput"] == pytest.approx(20.0, rel=0.1)
+    assert found.measures["goodput_of_peak"] > 0.9
+
+
+def test_goodput_that_falls_under_overload_is_a_miss(stage: Stage) -> None:
+    """Whoever works more slowly the more it is asked for keeps no peak, however late it is asked for again."""
+    toy = ToyService(slate_s=0.04)
+
+    def refuses(waiting: int) -> Answer | None:
+        toy.slate_s = 0.04 if waiting < 5 else 0.08
+        return REFUSAL if waiting >= 8 else None
+
+    toy.refuses = refuses
+    found = stage.run("overload", toy, seconds=8.0, peak=20.0)
+    assert found.measures["goodput_of_peak"] < 0.8
+    assert found.missed
+
+
 def test_a_refusal_without_retry_after_is_wrong(stage: Stage) -> None:
     """A 503 that does not say when to come again is no refusal."""
     bare = ToyService(slate_s=0.02, refuses=lambda waiting: Answer(503, False, b"") if waiting >= 10 else None)
