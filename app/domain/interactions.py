@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -153,6 +153,9 @@ class InteractionLog:
     order: NDArray[np.int32]  # code of the transaction, -1 where unknown
     value: NDArray[np.float32] | None = None  # stars of ratings and reviews, NaN where not stated; None: nowhere stated
     holder: NDArray[np.int32] | None = None  # code of the account or browser that it came from, -1 where it names none
+    vouched_at: NDArray[np.float64] | None = (
+        None  # epoch seconds from which the shop vouches for the holder; inf: never
+    )
 
     def __len__(self) -> int:
         return len(self.product)
@@ -176,6 +179,30 @@ class InteractionLog:
         """Which rows count for nobody but themselves, shape (n,): neither actor, account nor browser is known."""
         alone: NDArray[np.bool_] = self.actor < 0
         return alone if self.holder is None else alone & (self.holder < 0)
+
+    def unvouched(self) -> NDArray[np.bool_]:
+        """Which rows nobody vouches for, shape (n,): of nobody, and of holders of whom the shop has reported no order.
+
+        Anybody can open accounts and have a browser say what it likes; an order that the shop's own server reports was
+        placed and paid for. Without `vouched_at`, all holders are vouched for (docs/decisions/034).
+        """
+        if self.vouched_at is None:
+            return self.nobodys()
+        return ~np.isfinite(self.vouched_at)
+
+    def with_reported(self, reported: NDArray[np.bool_]) -> InteractionLog:
+        """The log with `vouched_at`, from which purchases the shop itself reported, shape (n,).
+
+        Left out where fewer than half of the buyers would be vouched for: such a shop lets its pages report orders.
+        """
+        bought, holder = self.kind == KINDS.index(EventKind.PURCHASE), self.holders()
+        first = np.full(int(holder.max(initial=-1)) + 1, np.inf)
+        vouching = bought & reported
+        np.minimum.at(first, holder[vouching], self.timestamp[vouching])
+        buyers = np.unique(holder[bought])
+        if 2 * int(np.isfinite(first[buyers]).sum()) < max(len(buyers), 1):
+            return replace(self, vouched_at=None)
+        return replace(self, vouched_at=np.where(self.nobodys(), np.inf, first[holder]))
 
     def holder_of_actor(self) -> NDArray[np.int64]:
         """The holder of each actor, shape (n_actors,), as `holders` numbers them; -1 for one without a row."""

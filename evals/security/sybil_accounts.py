@@ -1,7 +1,8 @@
 """What fake accounts do for one product, as bodies of `POST /api/events`: the ways in which an attacker would try.
 
 Every account is an honest-looking shopper to the service: a token of its own, consent of its own choosing, events with
-times and ids. Purchases come from a browser, so they are claims (docs/events.md). Deterministic for a seed.
+times and ids. Purchases come from a browser, so they are claims (docs/events.md), except where the strategy pays for
+one order of each account first, which the shop then reports. Deterministic for a seed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Strategy:
     does: str  # in a line, for the table
     consent: Personalization | None
     events: Callable[[str, Scene, random.Random], Iterator[Event]]  # of one account
+    pays: bool = False  # one real order of a bestseller for each account, before everything else
 
 
 def _deed(account: str, session: str, kind: str, product: str, at: float, **more: object) -> Event:
@@ -114,6 +116,13 @@ STRATEGIES: tuple[Strategy, ...] = (
         "none",
         _many_visits,
     ),
+    Strategy(
+        "real customers",
+        "each account pays for one real order of a bestseller, which the shop reports; then as beside bestsellers",
+        "full",
+        _beside_bestsellers,
+        pays=True,
+    ),
 )
 
 
@@ -128,3 +137,14 @@ def bodies(strategy: Strategy, scene: Scene, n: int, seed: int, *, most: int = 1
         events = list(strategy.events(account, scene, random.Random(f"{seed}:{account}")))  # noqa: S311
         for start in range(0, len(events), most):
             yield {"events": events[start : start + most]}
+
+
+def paid_orders(scene: Scene, n: int) -> Mapping[str, Any]:
+    """The body in which the shop reports one order of a bestseller for each of n accounts, 40 days ago."""
+    at = scene.now - 40.0 * DAY_S
+    return {
+        "events": [
+            _deed(one, f"{one}-paid", "purchase", scene.bestsellers[0], at, transactionId=f"paid-{one}")
+            for one in accounts(n)
+        ]
+    }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def page(found: Mapping[str, Any]) -> str:
     """Markdown."""
     attacked, chance, bound = found["attacked"], found["chance"], found["bound"]
-    missed = [one for one in attacked if one["rise"] > bound]
+    free, paid = ([one for one in attacked if one["pays"] == pays] for pays in (False, True))
     worst = max(attacked, key=lambda one: float(one["rise"]))
     lines = [
         "# Fake accounts: what one in a hundred can do for a product",
@@ -18,10 +18,11 @@ def page(found: Mapping[str, Any]) -> str:
         f"{attacked[0]['shoppers']} honest shoppers and {attacked[0]['accounts']} fake accounts, who act for one "
         "product in one way at a time. Their events are taken as a browser's are, every body twice; then the baseline "
         "is trained and published whatever its verdict, and each honest shopper's home slate of ten is computed "
-        "without a model. The figure: in how many slates of a hundred the product stands, after less before, with a "
-        "95% bootstrap interval over shoppers.",
+        "without a model. The figure: in how many slates of a hundred the product stands, after less before, mean "
+        f"over {found['trainings']} trainings with a seed each, with a 95% bootstrap interval over shoppers.",
         "",
-        f"**The bound is {bound} points. {_verdict(len(attacked), len(missed))}** The largest rise: "
+        f"**The bound is {bound} points. Without paying for anything {_verdict(free, bound)} With one real order of "
+        f"each account {_verdict(paid, bound)}** The largest rise: "
         f"{worst['rise']:+.2f} points ({worst['strategy']}, the {worst['target']} product).",
         "",
         "| product | top category | honest shoppers who took it |",
@@ -39,7 +40,7 @@ def page(found: Mapping[str, Any]) -> str:
         "",
         "## By chance",
         "",
-        "The same shop without fake accounts, trained with other seeds:",
+        "The same shop without fake accounts, one training with another seed against one with the first:",
         "",
         "| way | product | slates before, % | after, % | rise, points | place by popularity | place by trend | gained "
         "slates, by interactions of the shopper |",
@@ -50,8 +51,9 @@ def page(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _verdict(cases: int, missed: int) -> str:
-    return f"All {cases} cases hold it." if not missed else f"{missed} of {cases} cases miss it."
+def _verdict(cases: Sequence[Mapping[str, Any]], bound: float) -> str:
+    missed = sum(one["rise"] > bound for one in cases)
+    return f"all {len(cases)} cases hold it." if not missed else f"{missed} of {len(cases)} cases miss it."
 
 
 def _line(way: str, one: Mapping[str, Any], *, bold: bool) -> str:

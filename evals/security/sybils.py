@@ -7,8 +7,9 @@ A copy of a trained demo shop gets fake accounts (evals/security/sybil_accounts.
 lifting it at a time. Their events go in as a browser's do, each body twice; then the baseline is trained as
 `shelfwise train` does, published whatever its verdict, and every honest shopper's home slate of 10 is computed by the
 service's own stages, without a model. The figure is how many slates in a hundred show the product, after less before,
-paired by shopper. "Before" is the same shop trained again without fake accounts; trained with another seed it says what
-such a difference is worth by chance. Cases that were measured already are kept in --work, so a run can be interrupted:
+paired by shopper. "Before" is the same shop trained again without fake accounts. All of it is done with several seeds
+of training, and the figures are means over them; seeds compared with each other say what a difference is worth by
+chance. Cases that were measured already are kept in --work, so a run can be interrupted:
 name another folder, or empty it, after a change of the code.
 """
 
@@ -43,7 +44,7 @@ from app.finder import Stopwatch
 from app.ingest.event_bodies import Arrival, read_body
 from app.settings import Settings
 from app.telemetry import configure_logging
-from evals.security.sybil_accounts import STRATEGIES, Scene, Strategy, accounts, bodies
+from evals.security.sybil_accounts import STRATEGIES, Scene, Strategy, accounts, bodies, paid_orders
 from evals.security.sybil_page import page
 from evals.statistics import Bootstrap
 
@@ -53,7 +54,7 @@ BOUND = 0.5
 """Percentage points by which the target's share of honest shoppers' slates may rise."""
 SLATE = 10
 SEED = 20260101
-OTHER_SEEDS = (1,)
+OTHER_SEEDS = (1, 2)
 _BESTSELLERS = 30
 
 
@@ -130,6 +131,9 @@ def attack(settings: Settings, target: str, strategy: Strategy, n: int, seed: in
                 store.save_consent(account, Consent(strategy.consent, False))
         outcomes: Counter[str] = Counter()
         arrival = Arrival(settings.currency, wall=now, shop_time=now)
+        if strategy.pays:
+            [told] = store.record_events([read_body(paid_orders(scene, n), arrival).events])
+            outcomes.update(told)
         for body in bodies(strategy, scene, n, seed):
             for _ in ("sent", "sent again"):
                 read = read_body(body, arrival).from_browser()
@@ -150,7 +154,7 @@ def retrained(settings: Settings, seed: int, *, defended: bool = True) -> tuple[
     try:
         log = store.interaction_log()
         report = train(
-            log if defended else replace(log, holder=None),
+            log if defended else replace(log, holder=None, vouched_at=None),
             load_rules(settings.rules_dir).scoring.signal_map(),
             settings.data_dir / "models",
             now=AsOfClock(settings.as_of, store.last_event_at).now(),
@@ -210,9 +214,12 @@ class Case:
     @property
     def name(self) -> str:
         """Of the file that keeps what was measured."""
-        if self.strategy is None or self.target is None:
-            return f"seed-{self.seed}"
-        return f"{self.strategy.name}-{self.target.kind}".replace(" ", "-")
+        what = "" if self.strategy is None or self.target is None else f"{self.strategy.name}-{self.target.kind}-"
+        return f"{what}seed-{self.seed}".replace(" ", "-")
+
+    def with_seed(self, seed: int) -> Case:
+        """The same, trained with another seed."""
+        return replace(self, seed=seed)
 
 
 @contextmanager
@@ -221,6 +228,7 @@ def undefended() -> Iterator[None]:
     with (
         patch("app.adapters.baseline.popularity.robust", np.add),
         patch("app.adapters.baseline.facts.robust", np.add),
+        patch("app.adapters.baseline.matrix.robust", np.add),
     ):
         yield
 
@@ -246,19 +254,28 @@ def measured(data: Path, case: Case, chosen: Sequence[Target], *, defended: bool
     return {**told, "slates": asdict(found)}
 
 
-def compared(before: Slates, after: Slates, product_id: str) -> dict[str, Any]:
-    """The target's share of slates before and after, in percent, and the rise in points with its 95% interval."""
+def compared(befores: Sequence[Slates], afters: Sequence[Slates], product_id: str) -> dict[str, Any]:
+    """The target's share of slates before and after, in percent, and the rise in points with its 95% interval.
+
+    Args: befores, afters: one of each per seed of training, of the same shoppers.
+    """
+    before, after = befores[0], afters[0]
     shoppers = sorted(before.shown)
-    was, is_now = before.holds(product_id, shoppers), after.holds(product_id, shoppers)
-    rise = Bootstrap(len(shoppers), SEED).estimate(100.0 * (is_now.astype(np.float64) - was))
-    new = Counter(after.bucket[s] for s, a, b in zip(shoppers, is_now, was, strict=True) if a and not b)
+    was, is_now = (
+        np.mean([one.holds(product_id, shoppers) for one in several], axis=0) for several in (befores, afters)
+    )
+    rise = Bootstrap(len(shoppers), SEED).estimate(100.0 * (is_now - was))
+    new: dict[str, float] = {}
+    for shopper, gained in zip(shoppers, (is_now - was).tolist(), strict=True):
+        if gained > 0:
+            new[after.bucket[shopper]] = new.get(after.bucket[shopper], 0.0) + gained
     return {
         "shoppers": len(shoppers),
         "before": 100.0 * float(was.mean()),
         "after": 100.0 * float(is_now.mean()),
         "rise": rise.value,
         "interval": [rise.low, rise.high],
-        "gained_by_history": dict(sorted(new.items())),
+        "gained_by_history": {bucket: round(n, 1) for bucket, n in sorted(new.items())},
         "popularity_rank": [before.popularity_rank[product_id], after.popularity_rank[product_id]],
         "trend_rank": [before.trend_rank[product_id], after.trend_rank[product_id]],
     }
@@ -267,11 +284,11 @@ def compared(before: Slates, after: Slates, product_id: str) -> dict[str, Any]:
 def report(cases: Sequence[Case], held: Mapping[str, Mapping[str, Any]], chosen: Sequence[Target]) -> dict[str, Any]:
     """Every figure, from what was kept of the cases."""
     of = {name: Slates(**one["slates"]) for name, one in held.items()}
-    before = of[Case(DEFAULT_SEED).name]
+    seeds = (DEFAULT_SEED, *OTHER_SEEDS)
+    before = [of[Case(seed).name] for seed in seeds]
     chance = [
-        {"seed": case.seed, "target": target.kind, **compared(before, of[case.name], target.product_id)}
-        for case in cases
-        if case.strategy is None and case.seed != DEFAULT_SEED
+        {"seed": seed, "target": target.kind, **compared(before[:1], [other], target.product_id)}
+        for seed, other in zip(OTHER_SEEDS, before[1:], strict=True)
         for target in chosen
     ]
     attacked = [
@@ -279,13 +296,15 @@ def report(cases: Sequence[Case], held: Mapping[str, Mapping[str, Any]], chosen:
             "strategy": case.strategy.name,
             "target": case.target.kind,
             **{name: value for name, value in held[case.name].items() if name != "slates"},
-            **compared(before, of[case.name], case.target.product_id),
+            "pays": case.strategy.pays,
+            **compared(before, [of[case.with_seed(seed).name] for seed in seeds], case.target.product_id),
         }
         for case in cases
-        if case.strategy is not None and case.target is not None
+        if case.strategy is not None and case.target is not None and case.seed == DEFAULT_SEED
     ]
     return {
         "bound": BOUND,
+        "trainings": len(seeds),
         "targets": [asdict(one) for one in chosen],
         "strategies": [{"name": one.name, "does": one.does, "consent": one.consent} for one in STRATEGIES],
         "chance": chance,
@@ -312,8 +331,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             chosen = targets(application, SEED)
         finally:
             application.shut()
-    cases = [Case(seed) for seed in (DEFAULT_SEED, *OTHER_SEEDS)]
-    cases += [Case(DEFAULT_SEED, strategy, target) for target in chosen for strategy in STRATEGIES]
+    cases = [
+        Case(DEFAULT_SEED),
+        *(Case(DEFAULT_SEED, strategy, target) for target in chosen for strategy in STRATEGIES),
+    ]
+    cases = [case.with_seed(seed) for seed in (DEFAULT_SEED, *OTHER_SEEDS) for case in cases]
     held: dict[str, Any] = {}
     for case in cases[share::of]:
         path = given.work / f"{case.name}.json"

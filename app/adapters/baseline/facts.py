@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.baseline.matrix import Signals, rows_between
+from app.adapters.baseline.matrix import Signals, robust, rows_between
 from app.adapters.baseline.pasts import occasions, strong_kinds
-from app.adapters.baseline.popularity import popularity, robust, trend
+from app.adapters.baseline.popularity import popularity, trend
 from app.domain.catalog import IntArray
 from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S
@@ -64,11 +64,12 @@ def fit_facts(log: InteractionLog, now: float, signals: Signals) -> ItemFacts:
     np.minimum.at(first, log.product, log.timestamp)
     columns["age"] = _days(now, first)
     strong = strong_kinds(signals)[log.kind]
-    product, timestamp = log.product[strong].astype(np.int64), log.timestamp[strong]
+    known = strong & ~log.unvouched()
+    told = strong if log.vouched_at is None else known
+    product, timestamp = log.product[told].astype(np.int64), log.timestamp[told]
     last = np.full(n, -np.inf)
     np.maximum.at(last, product, timestamp)
     columns["untaken"] = _days(now, last)
-    known = strong & ~log.nobodys()
     holder, product = log.holders()[known], log.product[known].astype(np.int64)
     _, names = np.unique(occasions(log.order[known], log.timestamp[known]), return_inverse=True)
     taken = np.unique(np.stack([holder * n + product, names], axis=1), axis=0)[:, 0]
@@ -96,15 +97,15 @@ def _ready(table: NDArray[np.float32]) -> IntArray:
 
 
 def _takers(log: InteractionLog, strong: NDArray[np.bool_], start: float, end: float) -> NDArray[np.float64]:
-    """Distinct shoppers who took each product from start to end (exclusive), see `popularity.robust`."""
+    """Distinct shoppers who took each product from start to end (exclusive), see `matrix.robust`."""
     n = len(log.product_ids)
     part = rows_between(log, start, end)
     offset = int(np.searchsorted(log.timestamp, start, side="left"))
     chosen = strong[offset : offset + len(part)]
-    holder, alone = part.holders(), part.nobodys()
+    holder, doubtful = part.holders(), part.unvouched()
     known, unknown = (
         np.bincount(np.unique(holder[rows] * n + part.product[rows]) % max(n, 1), minlength=n).astype(np.float64)
-        for rows in (chosen & ~alone, chosen & alone)
+        for rows in (chosen & ~doubtful, chosen & doubtful)
     )
     return robust(known, unknown)
 

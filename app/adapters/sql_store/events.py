@@ -144,7 +144,9 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
     actors = _Actors({**levels, **default_levels({None, *unstated})}, linked)
     orders: dict[str, int] = {}
     parts: list[tuple[NDArray[Any], ...]] = []
-    for users, sessions, anonymous, products, kinds, times, quantities, transactions, values in _chunks(cursor):
+    for users, sessions, anonymous, products, kinds, times, quantities, transactions, values, claimed in _chunks(
+        cursor
+    ):
         parts.append(
             (
                 np.asarray(actors.codes(users, sessions, anonymous, times), dtype=np.int32),
@@ -157,18 +159,19 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
                 ),
                 np.asarray(values, dtype=np.float32),
                 np.asarray(actors.holders(users, anonymous, times), dtype=np.int32),
+                np.asarray([not one for one in claimed], dtype=np.bool_),
             )
         )
     if not parts:
-        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4", "i4")))
+        parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4", "i4", "?")))
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    actor, product, kind, timestamp, quantity, order, value, holder = columns
+    actor, product, kind, timestamp, quantity, order, value, holder, reported = columns
     known = product >= 0
     by_time = np.flatnonzero(known)[np.argsort(timestamp[known], kind="stable")]
     rows, product = np.unique(product[by_time], return_inverse=True)
     ids = list(row_of)
     actor, n_actors = _renumbered(actor[by_time])
-    return InteractionLog(
+    log = InteractionLog(
         actor=actor,
         n_actors=n_actors,
         product=product.astype(np.int32),
@@ -180,6 +183,7 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
         value=value[by_time],
         holder=holder[by_time],
     )
+    return log.with_reported(reported[by_time])
 
 
 class _Actors:
@@ -245,8 +249,8 @@ class _Actors:
 def _chunks(cursor: sqlite3.Cursor) -> Iterator[Any]:
     """Columns of the events that training reads, in the order of arrival, a part at a time."""
     cursor.execute(
-        "SELECT user_id, session_id, anonymous_id, product_id, kind, timestamp, quantity, transaction_id, value "
-        "FROM events WHERE product_id IS NOT NULL AND kind <> 'search' ORDER BY row"
+        "SELECT user_id, session_id, anonymous_id, product_id, kind, timestamp, quantity, transaction_id, value, "
+        "claimed FROM events WHERE product_id IS NOT NULL AND kind <> 'search' ORDER BY row"
     )
     while rows := cursor.fetchmany(_CHUNK):
         yield zip(*rows, strict=True)

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.bootstrap import Application, open_store
 from app.ingest.event_bodies import Arrival, read_body
+from app.settings import Settings
 from evals.security.sybil_accounts import STRATEGIES, Scene, Strategy, accounts, bodies
 from evals.security.sybil_page import page
 from evals.security.sybils import SEED, Slates, attack, compared, honest_shoppers, shop_settings, slates, targets
@@ -48,6 +50,24 @@ def test_what_is_sent_twice_counts_once(demo_copy: Path) -> None:
         store.close()
 
 
+@pytest.mark.parametrize(("strategy", "more"), [(STRATEGIES[0], 0), (STRATEGIES[-1], 2)], ids=["claims", "pays"])
+def test_who_pays_is_a_customer_whom_the_shop_reports(demo_copy: Path, strategy: Strategy, more: int) -> None:
+    """One order of each account is the shop's own report; what the others say they bought vouches for nobody."""
+    settings = shop_settings(demo_copy)
+    before = _vouched_for(settings)
+    attack(settings, "p1", strategy, 2, SEED)
+    assert _vouched_for(settings) == before + more
+
+
+def _vouched_for(settings: Settings) -> int:
+    store = open_store(settings)
+    try:
+        log = store.interaction_log()
+        return len(np.unique(log.holders()[~log.unvouched()]))
+    finally:
+        store.close()
+
+
 def test_targets_are_few_some_and_many_shoppers_products(demo: Application) -> None:
     """Three products of three top categories, more and more taken, the same for a seed."""
     found = targets(demo, SEED)
@@ -73,23 +93,25 @@ def test_a_rise_is_in_points_of_slates() -> None:
     """One slate of four more shows the target: 25 points; one lost is taken off."""
     before = _slates({"a": ("t",), "b": ("x",), "c": ("x",), "d": ("x",)})
     after = _slates({"a": ("x",), "b": ("t",), "c": ("t",), "d": ("x",)})
-    found = compared(before, after, "t")
+    found = compared([before], [after], "t")
     assert (found["before"], found["after"], found["rise"]) == (25.0, 50.0, 25.0)
     assert found["gained_by_history"] == {"0": 2}
     low, high = found["interval"]
     assert low <= 25.0 <= high
+    twice = compared([before, before], [after, before], "t")
+    assert (twice["after"], twice["rise"], twice["gained_by_history"]) == (37.5, 12.5, {"0": 1.0})
 
 
 def test_the_page_says_which_cases_miss_the_bound() -> None:
     """A rise above the bound is counted and set off; nothing is called held that is not."""
     before = _slates({"a": ("x",), "b": ("x",)})
     rows = [
-        {"strategy": "rush", "target": "popular", "accounts": 1, **compared(before, after, "t")}
-        for after in (before, _slates({"a": ("t",), "b": ("x",)}))
+        {"strategy": "rush", "target": "popular", "accounts": 1, "pays": pays, **compared([before], [after], "t")}
+        for pays, after in ((False, before), (False, _slates({"a": ("t",), "b": ("x",)})), (True, before))
     ]
     target = {"kind": "popular", "product_id": "t", "category": "A > B", "takers": 3}
-    told = {"bound": 0.5, "targets": [target], "attacked": rows, "chance": []}
+    told = {"bound": 0.5, "trainings": 1, "targets": [target], "attacked": rows, "chance": []}
     made = page({**told, "strategies": [{"name": "rush", "does": "-", "consent": None}]})
-    assert "1 of 2 cases miss it." in made
+    assert "Without paying for anything 1 of 2 cases miss it. With one real order of each account all 1 cases" in made
     assert made.count("**+50.00") == 1
     assert Counter(made)["\n"] > 10
