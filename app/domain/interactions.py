@@ -153,9 +153,7 @@ class InteractionLog:
     order: NDArray[np.int32]  # code of the transaction, -1 where unknown
     value: NDArray[np.float32] | None = None  # stars of ratings and reviews, NaN where not stated; None: nowhere stated
     holder: NDArray[np.int32] | None = None  # code of the account or browser that it came from, -1 where it names none
-    vouched_at: NDArray[np.float64] | None = (
-        None  # epoch seconds from which the shop vouches for the holder; inf: never
-    )
+    vouched_at: NDArray[np.float64] | None = None  # when the shop first reported an order of the holder; inf: never
 
     def __len__(self) -> int:
         return len(self.product)
@@ -180,29 +178,23 @@ class InteractionLog:
         alone: NDArray[np.bool_] = self.actor < 0
         return alone if self.holder is None else alone & (self.holder < 0)
 
-    def unvouched(self) -> NDArray[np.bool_]:
-        """Which rows nobody vouches for, shape (n,): of nobody, and of holders of whom the shop has reported no order.
+    def vouched(self) -> NDArray[np.bool_]:
+        """Which rows the shop vouches for, shape (n,): orders that it reported itself, and all rows of their holders.
 
         Anybody can open accounts and have a browser say what it likes; an order that the shop's own server reports was
-        placed and paid for. Without `vouched_at`, all holders are vouched for (docs/decisions/034).
+        placed and paid for (docs/decisions/034). Without `vouched_at`: all rows.
+        """
+        return np.ones(len(self), dtype=np.bool_) if self.vouched_at is None else np.isfinite(self.vouched_at)
+
+    def as_known_at(self, end: float) -> InteractionLog:
+        """The log without what only orders at `end` (epoch seconds) or later told of earlier rows.
+
+        Nobody is told apart, and `vouched_at` is None, where the shop had reported no order until then.
         """
         if self.vouched_at is None:
-            return self.nobodys()
-        return ~np.isfinite(self.vouched_at)
-
-    def with_reported(self, reported: NDArray[np.bool_]) -> InteractionLog:
-        """The log with `vouched_at`, from which purchases the shop itself reported, shape (n,).
-
-        Left out where fewer than half of the buyers would be vouched for: such a shop lets its pages report orders.
-        """
-        bought, holder = self.kind == KINDS.index(EventKind.PURCHASE), self.holders()
-        first = np.full(int(holder.max(initial=-1)) + 1, np.inf)
-        vouching = bought & reported
-        np.minimum.at(first, holder[vouching], self.timestamp[vouching])
-        buyers = np.unique(holder[bought])
-        if 2 * int(np.isfinite(first[buyers]).sum()) < max(len(buyers), 1):
-            return replace(self, vouched_at=None)
-        return replace(self, vouched_at=np.where(self.nobodys(), np.inf, first[holder]))
+            return self
+        known = self.vouched_at < end
+        return replace(self, vouched_at=np.where(known, self.vouched_at, np.inf) if known.any() else None)
 
     def holder_of_actor(self) -> NDArray[np.int64]:
         """The holder of each actor, shape (n_actors,), as `holders` numbers them; -1 for one without a row."""

@@ -321,6 +321,26 @@ def test_the_interests_of_most_shoppers_come_first(store: ShopStore) -> None:
     assert store.frequent_interests(1) == ["wool"]
 
 
+def test_the_log_says_since_when_the_shop_vouches_for_whom(store: SqlStore) -> None:
+    """Since its first report of an order, of whatever product; what only a browser says of one vouches for nobody."""
+    store.upsert_products([Product("p1", "p1")], 1.0)
+    store.record_events(
+        [
+            [
+                _event("1", 1.0, user_id="customer"),
+                _event("2", 2.0, user_id="customer", kind=EventKind.PURCHASE, product_id="gone"),
+                _event("3", 3.0, user_id="customer", kind=EventKind.PURCHASE),
+                _event("4", 4.0, user_id="fake", kind=EventKind.PURCHASE, claimed=True),
+                _event("5", 5.0, user_id=None, kind=EventKind.PURCHASE),
+                _event("6", 6.0, user_id=None),
+            ]
+        ]
+    )
+    log = store.interaction_log()
+    assert log.vouched_at is not None
+    assert log.vouched_at.tolist() == [2.0, 2.0, np.inf, 5.0, np.inf]
+
+
 def test_the_log_says_which_account_or_browser_events_came_from(store: SqlStore) -> None:
     """Whatever consent lets be tied: visits of an account are different actors of one holder; nobody's have none."""
     store.upsert_products([Product("p1", "p1")], 1.0)

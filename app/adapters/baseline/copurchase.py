@@ -43,8 +43,7 @@ def fit_copurchase(log: InteractionLog, progress: Progress) -> Copurchase:
     """Counts pairs over all purchases.
 
     A basket is an order, or, where orders have no id, what one actor bought on one UTC day. A pair needs
-    MIN_SUPPORT_ACTORS different shoppers (`InteractionLog.holders`; an order of nobody counts as its own). Orders of
-    shoppers whom nobody vouches for make no pairs in a shop that reports its orders (`InteractionLog.unvouched`).
+    MIN_SUPPORT_ACTORS different shoppers (`InteractionLog.holders`; an order of nobody counts as its own).
     lift = P(a, b) / (P(a) P(b)) over baskets and must be above 1; pairs are ranked by n_ab / (expected + 1), lift
     shrunk for small expectations.
     Support, lift and rank leave baskets of more than MAX_BASKET products out; the orders in common are all there are.
@@ -87,8 +86,6 @@ def _baskets(log: InteractionLog) -> tuple[NDArray[np.int64], NDArray[np.int64],
     """(basket, product) lines, unique and sorted by basket, and the actor of each basket; baskets sorted by actor."""
     bought = log.kind == KINDS.index(EventKind.PURCHASE)
     bought &= (log.order >= 0) | (log.actor >= 0)
-    if log.vouched_at is not None:
-        bought &= ~log.unvouched()
     actor, product = log.actor[bought].astype(np.int64), log.product[bought].astype(np.int64)
     order = log.order[bought].astype(np.int64)
     day = (log.timestamp[bought] // DAY_S).astype(np.int64)

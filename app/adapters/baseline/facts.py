@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.baseline.matrix import Signals, robust, rows_between
+from app.adapters.baseline.matrix import Signals, rows_between
 from app.adapters.baseline.pasts import occasions, strong_kinds
-from app.adapters.baseline.popularity import popularity, trend
+from app.adapters.baseline.popularity import heard, loudness, popularity, trend
 from app.domain.catalog import IntArray
 from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S
@@ -64,12 +64,11 @@ def fit_facts(log: InteractionLog, now: float, signals: Signals) -> ItemFacts:
     np.minimum.at(first, log.product, log.timestamp)
     columns["age"] = _days(now, first)
     strong = strong_kinds(signals)[log.kind]
-    known = strong & ~log.unvouched()
-    told = strong if log.vouched_at is None else known
-    product, timestamp = log.product[told].astype(np.int64), log.timestamp[told]
+    product, timestamp = log.product[strong].astype(np.int64), log.timestamp[strong]
     last = np.full(n, -np.inf)
     np.maximum.at(last, product, timestamp)
     columns["untaken"] = _days(now, last)
+    known = strong & loudness(log)[0]
     holder, product = log.holders()[known], log.product[known].astype(np.int64)
     _, names = np.unique(occasions(log.order[known], log.timestamp[known]), return_inverse=True)
     taken = np.unique(np.stack([holder * n + product, names], axis=1), axis=0)[:, 0]
@@ -97,17 +96,17 @@ def _ready(table: NDArray[np.float32]) -> IntArray:
 
 
 def _takers(log: InteractionLog, strong: NDArray[np.bool_], start: float, end: float) -> NDArray[np.float64]:
-    """Distinct shoppers who took each product from start to end (exclusive), see `matrix.robust`."""
+    """Distinct shoppers who took each product from start to end (exclusive), see `popularity.heard`."""
     n = len(log.product_ids)
     part = rows_between(log, start, end)
     offset = int(np.searchsorted(log.timestamp, start, side="left"))
     chosen = strong[offset : offset + len(part)]
-    holder, doubtful = part.holders(), part.unvouched()
-    known, unknown = (
+    holder = part.holders()
+    counted = (
         np.bincount(np.unique(holder[rows] * n + part.product[rows]) % max(n, 1), minlength=n).astype(np.float64)
-        for rows in (chosen & ~doubtful, chosen & doubtful)
+        for rows in (chosen & those for those in loudness(part))
     )
-    return robust(known, unknown)
+    return heard(*counted)
 
 
 def _days(now: float, moment: NDArray[np.float64]) -> NDArray[np.float64]:

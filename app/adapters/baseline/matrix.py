@@ -13,11 +13,11 @@ from app.domain.catalog import IntArray
 from app.domain.interactions import EventKind, InteractionLog, Signal
 from app.pipeline.decay import decayed_weights
 
+QUIET = 0.1
+"""What a shopper counts whom the shop doesn't vouch for, beside one whom it does (docs/decisions/034)."""
+
 CONFIDENCE_CAP = 5.0
 """One actor's confidence in one product counts up to this many strongest signals, however often it was repeated."""
-
-ENOUGH_KNOWN = 30
-"""Products with known shoppers under which nothing is known of how many unknown ones are usual."""
 
 Signals = Mapping[EventKind, Signal]
 
@@ -28,10 +28,7 @@ def strongest(signals: Signals) -> float:
 
 
 def rows_between(log: InteractionLog, start: float, end: float) -> InteractionLog:
-    """The interactions with start <= timestamp < end, and nothing that was known only later.
-
-    Codes, actors and products stay as they are; arrays are views.
-    """
+    """The interactions with start <= timestamp < end. Codes, actors and products stay as they are; arrays are views."""
     first, last = np.searchsorted(log.timestamp, [start, end], side="left")
     part = slice(int(first), int(last))
     return replace(
@@ -44,12 +41,8 @@ def rows_between(log: InteractionLog, start: float, end: float) -> InteractionLo
         order=log.order[part],
         value=None if log.value is None else log.value[part],
         holder=None if log.holder is None else log.holder[part],
-        vouched_at=None if log.vouched_at is None else _known_by(end, log.vouched_at[part]),
+        vouched_at=None if log.vouched_at is None else log.vouched_at[part],
     )
-
-
-def _known_by(end: float, moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(moments < end, moments, np.inf)
 
 
 def confidence_matrix(
@@ -127,57 +120,36 @@ def saturate(weights: NDArray[np.float32], unit: float, saturation: float) -> ND
     return np.log1p(capped / (saturation * unit)).astype(np.float32)
 
 
-def robust(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Known shoppers of each product and, beside them, the unknown: at most as many per known one as is usual.
+def once_per_holder(matrix: sp.csr_matrix, log: InteractionLog) -> sp.csr_matrix:
+    """A copy in which several rows of one account or browser speak for a product no louder than one of them.
 
-    Unknown shoppers may be many people or one who clicks all night. What is usual is the median over products with
-    known shoppers, which an attack on a few products does not move, and each product is granted one known shopper more
-    than it has; with fewer than ENOUGH_KNOWN such products all count (docs/decisions/033, 034). Arguments and result:
-    shape (n_products,).
-    """
-    there = known > 0
-    if int(there.sum()) < ENOUGH_KNOWN:
-        return known + unknown
-    return known + np.minimum(unknown, float(np.median(unknown[there] / known[there])) * (known + 1.0))
-
-
-def trusted(matrix: sp.csr_matrix, log: InteractionLog) -> sp.csr_matrix:
-    """A copy in which no shopper is louder than one, and those whom nobody vouches for are no louder than is usual.
-
-    Visits that consent does not let be tied together are rows of their own: together they speak for a product no louder
-    than one of them. What a shopper says whom nobody vouches for (`InteractionLog.unvouched`) counts at most like the
-    median of what the others say, and for a product at most as much as `robust` lets it.
-
-    Args: matrix: shape (log.n_actors, n_products), saturated.
+    Visits that consent does not let be tied together are rows of their own; without this, an account would weigh as
+    much as it makes visits. Args: matrix: shape (log.n_actors, n_products).
     """
     result = matrix.copy()
-    n = max(matrix.shape[1], 1)
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    pair = log.holder_of_actor()[row] * n + matrix.indices
-    pairs, inverse, rows = np.unique(pair, return_inverse=True, return_counts=True)
+    pair = log.holder_of_actor()[row] * max(matrix.shape[1], 1) + matrix.indices
+    _, inverse, rows = np.unique(pair, return_inverse=True, return_counts=True)
     result.data = (matrix.data / rows[inverse]).astype(matrix.dtype)
-    doubtful = _unvouched_actors(log)[row]
-    if log.vouched_at is None or doubtful.all():
-        return result
-    doubted = np.zeros(len(pairs), dtype=np.bool_)
-    doubted[inverse] = doubtful
-    known, unknown = (
-        np.bincount(pairs[some] % n, minlength=matrix.shape[1]).astype(np.float64) for some in (~doubted, doubted)
-    )
-    share = (robust(known, unknown) - known) / np.maximum(unknown, 1.0)
-    most = float(np.median(result.data[~doubtful]))
-    quiet = np.minimum(result.data, most / rows[inverse]) * share[matrix.indices]
-    result.data = np.where(doubtful, quiet, result.data).astype(matrix.dtype)
-    result.eliminate_zeros()
     return result
 
 
-def _unvouched_actors(log: InteractionLog) -> NDArray[np.bool_]:
-    """Which actors nobody vouches for, shape (n_actors,)."""
-    found = np.zeros(log.n_actors, dtype=np.bool_)
+def trusted(matrix: sp.csr_matrix, log: InteractionLog, most: float) -> sp.csr_matrix:
+    """A copy in which whom the shop doesn't vouch for (`InteractionLog.vouched`) speaks quietly, once.
+
+    Co-occurrence, which every personal source learns from, multiplies two entries of a row: the root of QUIET in each
+    is QUIET in the product. Rows with anything vouched for stay as they are.
+
+    Args: matrix: shape (log.n_actors, n_products), saturated; most: what repeating can bring such an entry to, before.
+    """
+    vouched = np.ones(log.n_actors, dtype=np.bool_)
     tied = log.actor >= 0
-    found[log.actor[tied]] = log.unvouched()[tied]
-    return found
+    vouched[log.actor[tied]] = False
+    vouched[log.actor[tied & log.vouched()]] = True
+    result = matrix.copy()
+    quiet = np.repeat(~vouched, np.diff(matrix.indptr))
+    result.data[quiet] = np.minimum(result.data[quiet], most) * np.sqrt(QUIET)
+    return result
 
 
 def saturated(matrix: sp.csr_matrix, unit: float, saturation: float) -> sp.csr_matrix:

@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from app.adapters.baseline.matrix import Signals, robust, rows_between, strongest
+from app.adapters.baseline.matrix import QUIET, Signals, rows_between, strongest
+from app.domain.catalog import BoolArray, FloatArray
 from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S, undecayed_weights
 
@@ -18,15 +19,42 @@ TREND_MIN_ACTORS = 5
 """Shoppers of the last week under which a product has no trend: a reason may say that it is one."""
 
 
+ENOUGH_KNOWN = 30
+"""Products with known shoppers under which nothing is known of how many unknown ones are usual."""
+
+
+def robust(known: NDArray[np.float64], unknown: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Known shoppers of each product and, beside them, the unknown: at most as many per known one as is usual.
+
+    Events that nobody can be tied to may be many people or one who clicks all night. What is usual is the median over
+    products with known shoppers, which an attack on a few products does not move; with fewer than ENOUGH_KNOWN such
+    products all count (docs/decisions/033). Arguments and result: shape (n_products,).
+    """
+    there = known > 0
+    if int(there.sum()) < ENOUGH_KNOWN:
+        return known + unknown
+    return known + np.minimum(unknown, float(np.median(unknown[there] / known[there])) * known)
+
+
+def loudness(log: InteractionLog) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Which rows are of whom the shop vouches for, of others who are somebody, and of nobody; shape (n,) each."""
+    vouched, alone = log.vouched(), log.nobodys()
+    return vouched & ~alone, ~vouched & ~alone, alone
+
+
+def heard(vouched: FloatArray, others: FloatArray, nobodys: FloatArray) -> FloatArray:
+    """The shoppers of each product that are counted, from those of `loudness`; shape (n_products,)."""
+    return robust(vouched + QUIET * others, nobodys)
+
+
 def _counted(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> tuple[NDArray[np.float64], ...]:
-    """Per product: the sum of strengths and the number of shoppers with any, both `robust`; shape (n_products,)."""
-    unknown = log.unvouched()
+    """Per product: the sum of strengths and the number of shoppers with any, both `heard`; shape (n_products,)."""
     sums, counts = [], []
-    for part in (~unknown, unknown):
+    for part in loudness(log):
         strength = _strength(log, np.where(part, fade, 0.0), signals)
         sums.append(np.asarray(strength.sum(axis=0), dtype=np.float64).ravel())
         counts.append(np.asarray((strength > 0).sum(axis=0), dtype=np.float64).ravel())
-    return robust(*sums), robust(*counts)
+    return heard(*sums), heard(*counts)
 
 
 def _strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from app.adapters.baseline.ease import Ease, fit_ease
 from app.adapters.baseline.factors import Factors, fit_factors
-from app.adapters.baseline.matrix import Histories, Signals, histories, saturate, saturated, strongest, trusted
+from app.adapters.baseline.matrix import (
+    Histories,
+    Signals,
+    histories,
+    once_per_holder,
+    saturate,
+    saturated,
+    strongest,
+    trusted,
+)
 from app.adapters.baseline.neighbours import Neighbours, fit_neighbours
 from app.adapters.baseline.parameters import Parameters
 from app.adapters.baseline.popularity import popularity, trend
@@ -100,7 +109,8 @@ def fit_sources(
     newest = min(now, float(log.timestamp[-1])) if len(log) else now
     unit = strongest(signals)
     folded = foldable(log, newest, signals, parameters).matrix
-    matrix = trusted(saturated(folded, unit, parameters.saturation), log)
+    one_signal = float(np.log1p(1.0 / parameters.saturation))
+    matrix = once_per_holder(trusted(saturated(folded, unit, parameters.saturation), log, one_signal), log)
     threads = cores()
     return Sources(
         ease=fit_ease(matrix, parameters.ease_regularisation, threads, progress),

@@ -138,7 +138,8 @@ def _train(
     validation_start: float | None,
 ) -> TrainReport:
     started = time.monotonic()
-    log = rows_between(log, -np.inf, float(np.nextafter(now, np.inf)))
+    end = float(np.nextafter(now, np.inf))
+    log = rows_between(log, -np.inf, end).as_known_at(end)
     current = current if current is not None else _opened(models_dir)
     parameters = Parameters() if current is None else current.manifest.parameters
     window = _window(log)

@@ -60,7 +60,7 @@ def make_slice(
     log: InteractionLog, start: float, end: float, signals: Signals, seed: int, *, most: int = MOST_ACTORS
 ) -> Slice:
     """The slice from start to end; strong signals are add_to_cart or stronger, or any positive one when too few."""
-    before, after = rows_between(log, -np.inf, start), rows_between(log, start, end)
+    before, after = rows_between(log, -np.inf, start).as_known_at(start), rows_between(log, start, end)
     cart = signals.get(EventKind.ADD_TO_CART)
     weight = undecayed_weights(after.kind, after.value, signals)
     known = np.zeros(len(log.product_ids), dtype=np.bool_)

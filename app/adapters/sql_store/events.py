@@ -166,12 +166,13 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
         parts.append(tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "i1", "f8", "f4", "i4", "f4", "i4", "?")))
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     actor, product, kind, timestamp, quantity, order, value, holder, reported = columns
+    vouched_at = _vouched_at(holder, timestamp, reported & (kind == KINDS.index(EventKind.PURCHASE)))
     known = product >= 0
     by_time = np.flatnonzero(known)[np.argsort(timestamp[known], kind="stable")]
     rows, product = np.unique(product[by_time], return_inverse=True)
     ids = list(row_of)
     actor, n_actors = _renumbered(actor[by_time])
-    log = InteractionLog(
+    return InteractionLog(
         actor=actor,
         n_actors=n_actors,
         product=product.astype(np.int32),
@@ -182,8 +183,18 @@ def interaction_log(cursor: sqlite3.Cursor, default_levels: DefaultLevels) -> In
         order=_renumbered(order[by_time])[0],
         value=value[by_time],
         holder=holder[by_time],
+        vouched_at=vouched_at[by_time],
     )
-    return log.with_reported(reported[by_time])
+
+
+def _vouched_at(
+    holder: NDArray[np.int32], timestamp: NDArray[np.float64], reported: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """See InteractionLog. reported: which rows are orders that the shop itself told of; all arrays of shape (n,)."""
+    first = np.full(int(holder.max(initial=-1)) + 2, np.inf)  # the last one is of rows without a holder
+    named = reported & (holder >= 0)
+    np.minimum.at(first, holder[named], timestamp[named])
+    return np.where(reported, np.minimum(first[holder], timestamp), first[holder])
 
 
 class _Actors:

@@ -63,7 +63,7 @@ def _vouched_for(settings: Settings) -> int:
     store = open_store(settings)
     try:
         log = store.interaction_log()
-        return len(np.unique(log.holders()[~log.unvouched()]))
+        return len(np.unique(log.holders()[log.vouched()]))
     finally:
         store.close()
 
