@@ -13,8 +13,8 @@ from app.domain.catalog import IntArray
 from app.domain.interactions import EventKind, InteractionLog, Signal
 from app.pipeline.decay import decayed_weights
 
-QUIET = 0.1
-"""What a shopper counts whom the shop doesn't vouch for, beside one whom it does (docs/decisions/034)."""
+QUIET = 0.25
+"""What a shopper counts whom the shop doesn't vouch for, beside one whom it does: see docs/decisions/034 for why."""
 
 CONFIDENCE_CAP = 5.0
 """One actor's confidence in one product counts up to this many strongest signals, however often it was repeated."""

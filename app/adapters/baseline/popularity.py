@@ -104,5 +104,5 @@ def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float
         counts.append(strength)
         actors.append(shoppers)
     recent, expected = counts[0], counts[1] * TREND_DAYS / TREND_BEFORE_DAYS
-    growth = (recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)
+    growth = ((recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)).round(6)  # sums in another order: 1e-16
     return _scaled(np.where(actors[0] >= TREND_MIN_ACTORS, np.maximum(0.0, growth), 0.0))

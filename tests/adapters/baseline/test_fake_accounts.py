@@ -190,8 +190,8 @@ def test_a_shop_that_reported_nothing_until_then_tells_nobody_apart() -> None:
     assert log.as_known_at(NOW).vouched_at is not None
 
 
-def test_who_only_claims_counts_a_tenth_wherever_shoppers_are_counted() -> None:
-    """Seven accounts are less than one shopper in counts of takers, and leave habits of taking again alone."""
+def test_who_only_claims_counts_a_quarter_wherever_shoppers_are_counted() -> None:
+    """Seven accounts are less than two shoppers in counts of takers, and leave habits of taking again alone."""
     honest, attacked = _shop_with_fakes()
     before, after = fit_facts(honest, NOW, SIGNALS).table, fit_facts(attacked, NOW, SIGNALS).table
     takers = FACTS.index("takers")
@@ -202,7 +202,7 @@ def test_who_only_claims_counts_a_tenth_wherever_shoppers_are_counted() -> None:
     believed = replace(attacked, vouched_at=None)
     for scores in (lambda log: bestsellers(log, SIGNALS), lambda log: popularity(log, NOW, SIGNALS, 30.0)):
         was, now, undefended = (scores(log)[40] for log in (honest, attacked, believed))  # type: ignore[no-untyped-call]
-        assert was < now < was + 0.3 * (undefended - was)
+        assert was < now < was + 0.35 * (undefended - was)
 
 
 def test_flat_sales_do_not_trend_because_visitors_are_quiet() -> None:
@@ -215,7 +215,7 @@ def test_flat_sales_do_not_trend_because_visitors_are_quiet() -> None:
 
 
 def test_what_is_learned_from_claims_is_quiet_and_gains_nothing_by_repeating() -> None:
-    """Entries of a single signal at most, times the root of a tenth; whom the shop vouches for is left alone."""
+    """Entries of a single signal at most, times the root of a quarter; whom the shop vouches for is left alone."""
     _, attacked = _shop_with_fakes()
     plain = saturated(foldable(attacked, NOW, SIGNALS, Parameters()).matrix, 10.0, 1.0)
     found = trusted(plain, attacked, float(np.log1p(1.0)))
