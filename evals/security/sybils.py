@@ -7,9 +7,9 @@ A copy of a trained demo shop gets fake accounts (evals/security/sybil_accounts.
 lifting it at a time. Their events go in as a browser's do, each body twice; then the baseline is trained as
 `shelfwise train` does, published whatever its verdict, and every honest shopper's home slate of 10 is computed by the
 service's own stages, without a model. The figure is how many slates in a hundred show the product, after less before,
-paired by shopper. "Before" is the same shop trained again without fake accounts. All of it is done with several seeds
-of training, and the figures are means over them; seeds compared with each other say what a difference is worth by
-chance. Cases that were measured already are kept in --work, so a run can be interrupted:
+paired by shopper. "Before" is the same shop trained again without fake accounts; trained with
+other seeds it says what a difference is worth by chance. With --trainings every case is trained with several seeds, and
+the figures are means over them. Cases that were measured already are kept in --work, so a run can be interrupted:
 name another folder, or empty it, after a change of the code.
 """
 
@@ -54,7 +54,7 @@ BOUND = 0.5
 """Percentage points by which the target's share of honest shoppers' slates may rise."""
 SLATE = 10
 SEED = 20260101
-OTHER_SEEDS = (1,)
+OTHER_SEEDS = (1, 2)
 _BESTSELLERS = 30
 
 
@@ -284,6 +284,7 @@ def report(cases: Sequence[Case], held: Mapping[str, Mapping[str, Any]], chosen:
     of = {name: Slates(**one["slates"]) for name, one in held.items()}
     seeds = (DEFAULT_SEED, *OTHER_SEEDS)
     before = [of[Case(seed).name] for seed in seeds]
+    taught = [seed for seed in seeds if all(case.with_seed(seed).name in of for case in cases)]
     chance = [
         {"seed": seed, "target": target.kind, **compared(before[:1], [other], target.product_id)}
         for seed, other in zip(OTHER_SEEDS, before[1:], strict=True)
@@ -295,14 +296,16 @@ def report(cases: Sequence[Case], held: Mapping[str, Mapping[str, Any]], chosen:
             "target": case.target.kind,
             **{name: value for name, value in held[case.name].items() if name != "slates"},
             "pays": case.strategy.pays,
-            **compared(before, [of[case.with_seed(seed).name] for seed in seeds], case.target.product_id),
+            **compared(
+                before[: len(taught)], [of[case.with_seed(seed).name] for seed in taught], case.target.product_id
+            ),
         }
         for case in cases
         if case.strategy is not None and case.target is not None and case.seed == DEFAULT_SEED
     ]
     return {
         "bound": BOUND,
-        "trainings": len(seeds),
+        "trainings": len(taught),
         "targets": [asdict(one) for one in chosen],
         "strategies": [{"name": one.name, "does": one.does, "consent": one.consent} for one in STRATEGIES],
         "chance": chance,
@@ -316,6 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=ROOT / "var" / "demo", help="a folder that `make demo` filled")
     parser.add_argument("--work", type=Path, default=ROOT / "var" / "sybils", help="keeps what was measured")
     parser.add_argument("--share", default="0/1", help="i/n: only every n-th case from the i-th on, and no page")
+    parser.add_argument("--trainings", type=int, choices=range(1, 4), default=1, help="of each case, with other seeds")
     parser.add_argument("--undefended", action="store_true", help="as before decision 033; prints, writes no page")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     given = parser.parse_args(arguments)
@@ -333,7 +337,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Case(DEFAULT_SEED),
         *(Case(DEFAULT_SEED, strategy, target) for target in chosen for strategy in STRATEGIES),
     ]
-    cases = [case.with_seed(seed) for seed in (DEFAULT_SEED, *OTHER_SEEDS) for case in cases]
+    seeds = (DEFAULT_SEED, *OTHER_SEEDS)
+    cases = [*cases[1:], *(case.with_seed(seed) for seed in seeds[1 : given.trainings] for case in cases[1:])]
+    cases = [*(Case(seed) for seed in seeds), *cases]
     held: dict[str, Any] = {}
     for case in cases[share::of]:
         path = given.work / f"{case.name}.json"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.adapters.baseline.ease import Ease, fit_ease
 from app.adapters.baseline.factors import Factors, fit_factors
 from app.adapters.baseline.matrix import (
+    QUIET,
     Histories,
     Signals,
     histories,
@@ -109,8 +110,8 @@ def fit_sources(
     newest = min(now, float(log.timestamp[-1])) if len(log) else now
     unit = strongest(signals)
     folded = foldable(log, newest, signals, parameters).matrix
-    one_signal = float(np.log1p(1.0 / parameters.saturation))
-    matrix = once_per_holder(trusted(saturated(folded, unit, parameters.saturation), log, one_signal), log)
+    most = float(np.log1p(QUIET / parameters.saturation))  # of the strongest signal
+    matrix = once_per_holder(trusted(saturated(folded, unit, parameters.saturation), log, most), log)
     threads = cores()
     return Sources(
         ease=fit_ease(matrix, parameters.ease_regularisation, threads, progress),
