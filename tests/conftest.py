@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,12 +47,20 @@ def demo_settings(data_dir: Path, **changes: object) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A DATA_DIR with the demo shop, its vectors, indexes and model. Read-only: copy it to change it.
 
     SHELFWISE_TEST_DEMO names one that `make demo` filled before (`var/demo`), which saves its training while one
     works on something else.
     """
+    folder = _demo_folder(tmp_path_factory)
+    # Whoever closes a database last removes two files beside it, from under the hands of who copies the folder.
+    with closing(sqlite3.connect(folder / "shop.db")) as held:
+        held.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield folder
+
+
+def _demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if made_before := os.environ.get("SHELFWISE_TEST_DEMO"):
         return Path(shutil.copytree(made_before, tmp_path_factory.mktemp("demo") / "data"))
     shared = tmp_path_factory.getbasetemp()
