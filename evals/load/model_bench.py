@@ -171,17 +171,16 @@ async def _curve(application: Application, users: Sequence[str]) -> dict[str, fl
 def provider(*flags: str) -> Iterator[str]:
     """The simulated provider, started with these flags; its address. Stopped at the end."""
     command = [sys.executable, "-m", "evals.simulated", "--port", "0", *flags]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
-    try:
-        line = "" if process.stdout is None else process.stdout.readline()
-        found = re.match(r"http://\S+", line)
-        if found is None:
-            raise RuntimeError(f"the simulated provider did not start: {line!r}")
-        httpx.get(f"{found[0]}/models", timeout=5).raise_for_status()
-        yield found[0]
-    finally:
-        process.terminate()
-        process.wait()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            line = "" if process.stdout is None else process.stdout.readline()
+            found = re.match(r"http://\S+", line)
+            if found is None:
+                raise RuntimeError(f"the simulated provider did not start: {line!r}")
+            httpx.get(f"{found[0]}/models", timeout=5).raise_for_status()
+            yield found[0]
+        finally:
+            process.terminate()
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
