@@ -189,11 +189,11 @@ class InteractionLog:
     def as_known_at(self, end: float) -> InteractionLog:
         """The log without what only orders at `end` (epoch seconds) or later told of earlier rows.
 
-        Nobody is told apart, and `vouched_at` is None, where the shop had reported no order until then.
+        Nobody is told apart, and `vouched_at` is None, where the shop had reported no order of anybody until then.
         """
         if self.vouched_at is None:
             return self
-        known = self.vouched_at < end
+        known = (self.vouched_at < end) & ~self.nobodys()
         return replace(self, vouched_at=np.where(known, self.vouched_at, np.inf) if known.any() else None)
 
     def holder_of_actor(self) -> NDArray[np.int64]:

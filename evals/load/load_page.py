@@ -131,6 +131,7 @@ def told(result: Result) -> list[str]:
     lines += result.notes
     for name in (
         "goodput_of_peak",
+        "goodput_in_turns",
         "with_events_goodput_of_peak",
         "p99_to_no_model",
         "p50_to_no_model",
@@ -151,7 +152,8 @@ def told(result: Result) -> list[str]:
 
 _NAMES = {
     "goodput_of_peak": "Goodput under overload as a share of the peak",
-    "with_events_goodput_of_peak": "The same with three times the events as well",
+    "goodput_in_turns": "The same of the larger goodput in the turns beside it, of the peak again and a fifth more",
+    "with_events_goodput_of_peak": "As a share of the peak with three times the events as well",
     "p99_to_no_model": "p99 with the provider down to p99 without a model",
     "p50_to_no_model": "The same of p50",
     "available_after": "Available afterwards, at half of the peak",

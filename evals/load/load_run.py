@@ -232,9 +232,9 @@ def _ramp(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: S
 def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: Say, peak: float | None) -> Result:
     """The peak, a fifth more and the overload in turns, then three times the events, then half of the peak.
 
-    In turns, because a machine's own speed varies and histories grow as they are written: a peak of minutes ago says
-    more about both than about the overload. The best step of a ramp was lucky, too. The larger of the two goodputs
-    beside the overload's turns is the peak that it is compared with.
+    What must hold is the share of the ramp's peak. The share of the larger goodput beside the overload's turns is told
+    too: a machine's own speed varies, and histories grow as they are written. It alone would say nothing of a service
+    whose goodput has fallen at the peak already.
     """
     legs: list[Leg] = []
     if peak is None:
@@ -255,10 +255,10 @@ def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, sa
     legs += [Leg(name, asked[name][0], of_it) for name, of_it in found.items()]
     legs.append(Leg("as many events more", rate, events_too))
     legs.append(Leg("after it, half of the peak", peak / 2.0, again))
-    best = max(found[name].goodput for name in asked if name != "overload")
-    told = {**measures(found["overload"]), "peak_goodput": best, "goodput_of_peak": found["overload"].goodput / best}
-    told |= {"with_events_goodput_of_peak": events_too.goodput / best, "available_after": again.availability}
-    return place.result(scenario, wish, legs, told, [f"The ramp before found {peak:.1f} slates a second in time."])
+    kept, beside = found["overload"].goodput, max(found[name].goodput for name in asked if name != "overload")
+    told = {**measures(found["overload"]), "peak_goodput": peak, "goodput_of_peak": kept / peak}
+    told |= {"goodput_in_turns": kept / beside, "with_events_goodput_of_peak": events_too.goodput / peak}
+    return place.result(scenario, wish, legs, {**told, "available_after": again.availability})
 
 
 def _settled(seen: Sequence[Seen], start_s: float) -> list[Seen]:

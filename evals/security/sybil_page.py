@@ -18,8 +18,8 @@ def page(found: Mapping[str, Any]) -> str:
         f"{attacked[0]['shoppers']} honest shoppers and {attacked[0]['accounts']} fake accounts, who act for one "
         "product in one way at a time. Their events are taken as a browser's are, every body twice; then the baseline "
         "is trained and published whatever its verdict, and each honest shopper's home slate of ten is computed "
-        "without a model. The figure: in how many slates of a hundred the product stands, after less before, mean "
-        f"over {found['trainings']} trainings with a seed each, with a 95% bootstrap interval over shoppers.",
+        "without a model. The figure: in how many slates of a hundred the product stands, after less before, with a "
+        f"95% bootstrap interval over shoppers. Trainings of each case, with a seed each: {found['trainings']}.",
         "",
         f"**The bound is {bound} points. Without paying for anything {_verdict(free, bound)} With one real order of "
         f"each account {_verdict(paid, bound)}** The largest rise: "

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from app.adapters.baseline.matrix import QUIET, Signals, rows_between, strongest
-from app.domain.catalog import BoolArray, FloatArray
+from app.domain.catalog import BoolArray, FloatArray, IntArray
 from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S, undecayed_weights
 
@@ -49,25 +49,24 @@ def heard(vouched: FloatArray, others: FloatArray, nobodys: FloatArray) -> Float
 
 def _counted(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> tuple[NDArray[np.float64], ...]:
     """Per product: the sum of strengths and the number of shoppers with any, both `heard`; shape (n_products,)."""
+    _, holder = np.unique(log.holders(), return_inverse=True)
+    strengths = fade * undecayed_weights(log.kind, log.value, signals) / strongest(signals)
     sums, counts = [], []
     for part in loudness(log):
-        strength = _strength(log, np.where(part, fade, 0.0), signals)
+        strength = _strength(holder[part], log.product[part], strengths[part], len(log.product_ids))
         sums.append(np.asarray(strength.sum(axis=0), dtype=np.float64).ravel())
         counts.append(np.asarray((strength > 0).sum(axis=0), dtype=np.float64).ravel())
     return heard(*sums), heard(*counts)
 
 
-def _strength(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> sp.csc_matrix:
-    """Strength in 0..1 of each shopper's interest in each product, by `InteractionLog.holders`.
+def _strength(
+    holder: NDArray[np.int64], product: IntArray, strength: NDArray[np.float64], n_products: int
+) -> sp.csc_matrix:
+    """Strength in 0..1 of each shopper's interest in each product, from that of each interaction; shape (n,) each.
 
     One buyer of a thousand pieces in fifty orders counts as one strong interaction at most.
     """
-    weight = undecayed_weights(log.kind, log.value, signals) / strongest(signals)
-    _, holder = np.unique(log.holders(), return_inverse=True)
-    matrix = sp.csc_matrix(
-        (weight * fade, (holder, log.product)),
-        shape=(int(holder.max(initial=-1)) + 1, len(log.product_ids)),
-    )
+    matrix = sp.csc_matrix((strength, (holder, product)), shape=(int(holder.max(initial=-1)) + 1, n_products))
     matrix.sum_duplicates()
     np.clip(matrix.data, 0.0, 1.0, out=matrix.data)
     return matrix

@@ -110,8 +110,8 @@ def fit_sources(
     newest = min(now, float(log.timestamp[-1])) if len(log) else now
     unit = strongest(signals)
     folded = foldable(log, newest, signals, parameters).matrix
-    most = float(np.log1p(QUIET / parameters.saturation))  # of the strongest signal
-    matrix = once_per_holder(trusted(saturated(folded, unit, parameters.saturation), log, most), log)
+    most = saturate(np.asarray([QUIET * unit], dtype=np.float32), unit, parameters.saturation)[0]
+    matrix = once_per_holder(trusted(saturated(folded, unit, parameters.saturation), log, float(most)), log)
     threads = cores()
     return Sources(
         ease=fit_ease(matrix, parameters.ease_regularisation, threads, progress),

@@ -188,6 +188,8 @@ def test_a_shop_that_reported_nothing_until_then_tells_nobody_apart() -> None:
     log = _vouched(rows, 1, [])
     assert log.as_known_at(NOW - 2.0 * DAY).vouched_at is None
     assert log.as_known_at(NOW).vouched_at is not None
+    nobodys = replace(log, actor=np.full(2, -1, dtype=np.int32), holder=np.full(2, -1, dtype=np.int32))
+    assert nobodys.as_known_at(NOW).vouched_at is None
 
 
 def test_who_only_claims_counts_a_quarter_wherever_shoppers_are_counted() -> None:
