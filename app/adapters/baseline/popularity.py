@@ -50,7 +50,7 @@ def heard(vouched: FloatArray, others: FloatArray, nobodys: FloatArray) -> Float
 def _counted(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> tuple[NDArray[np.float64], ...]:
     """Per product: the sum of strengths and the number of shoppers with any, both `heard`; shape (n_products,)."""
     _, holder = np.unique(log.holders(), return_inverse=True)
-    strengths = fade * undecayed_weights(log.kind, log.value, signals) / strongest(signals)
+    strengths = undecayed_weights(log.kind, log.value, signals) / strongest(signals) * fade
     sums, counts = [], []
     for part in loudness(log):
         strength = _strength(holder[part], log.product[part], strengths[part], len(log.product_ids))
