@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.catalog import IntArray, Product
 from app.domain.errors import EmbedderUnavailable, IndexUnavailable, Overloaded
-from app.domain.interactions import Consent, Interaction, Shopper
+from app.domain.interactions import Consent, PastInteraction, Shopper
 from app.domain.ranking import Query
 from app.pipeline.candidates import (
     QUERY_MIN_SIMILARITY,
@@ -130,7 +130,7 @@ class Finder:
         user_id, anonymous_id, session_id = allowed_ids(
             shopper, anonymous_id=query.anonymous_id, session_id=query.session_id
         )
-        interactions: Sequence[Interaction] = ()
+        interactions: Sequence[PastInteraction] = ()
         if user_id is not None or anonymous_id is not None or session_id is not None:
             interactions = self._store.interactions(
                 user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=HISTORY_LIMIT

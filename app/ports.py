@@ -16,7 +16,15 @@ from app.domain.budgets import Budget, Ration, Reservation
 from app.domain.catalog import BoolArray, IntArray, Product, Snapshot
 from app.domain.chat import Remembered, Talker
 from app.domain.deadline import Deadline
-from app.domain.interactions import Consent, History, Interaction, InteractionLog, Preferences, Shopper, ShoppersChanged
+from app.domain.interactions import (
+    Consent,
+    History,
+    InteractionLog,
+    PastInteraction,
+    Preferences,
+    Shopper,
+    ShoppersChanged,
+)
 from app.domain.model_calls import LedgerRow, ModelCall, ModelReply, StoredOrder
 from app.domain.ranking import Slate
 from app.domain.searching import WordMatches
@@ -68,7 +76,7 @@ class ShopStore(Protocol):
 
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
-    ) -> Sequence[Interaction]:
+    ) -> Sequence[PastInteraction]:
         """The newest interactions (with a product or a search text) of any of the given ids, newest first.
 
         What a visitor did belongs also to the shopper that the visitor turned out to be, and to no other; what carries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,18 @@ class Interaction:
     position: int | None = None
     note: str | None = None  # what a shopper wrote; written only, no request ever reads it
     claimed: bool = False  # by a browser: what the shop's server reports of the same order line takes its place
+
+
+class PastInteraction(NamedTuple):
+    """What of a stored interaction shapes a profile: read by the hundred on every request, so no more than that."""
+
+    event_id: str
+    kind: EventKind
+    timestamp: float  # epoch seconds, UTC
+    session_id: str | None
+    product_id: str | None
+    transaction_id: str | None
+    value: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +205,9 @@ class InteractionLog:
         """
         if self.vouched_at is None:
             return self
-        known = (self.vouched_at < end) & ~self.nobodys()
-        return replace(self, vouched_at=np.where(known, self.vouched_at, np.inf) if known.any() else None)
+        known = self.vouched_at < end
+        somebody = bool((known & ~self.nobodys()).any())
+        return replace(self, vouched_at=np.where(known, self.vouched_at, np.inf) if somebody else None)
 
     def holder_of_actor(self) -> NDArray[np.int64]:
         """The holder of each actor, shape (n_actors,), as `holders` numbers them; -1 for one without a row."""

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.catalog import IntArray, Snapshot
-from app.domain.interactions import KINDS, NO_HISTORY, EventKind, History, Interaction, Preferences, Shopper, Signal
+from app.domain.interactions import (
+    KINDS,
+    NO_HISTORY,
+    EventKind,
+    History,
+    Interaction,
+    PastInteraction,
+    Preferences,
+    Shopper,
+    Signal,
+)
 from app.pipeline.catalogue_codes import CatalogueCodes
 from app.pipeline.decay import SessionWeight, decayed_weights
 from app.pipeline.evidence_facts import Affinity
@@ -18,8 +28,11 @@ from app.pipeline.statements import overridden
 
 _CODE = {kind: code for code, kind in enumerate(KINDS)}
 NO_SESSION_WEIGHT = SessionWeight(boost=0.0, half_life_s=1.0)
-_UNWANTED = frozenset({EventKind.DISMISS, EventKind.REFUND})
-_WANTED = frozenset({EventKind.PURCHASE, EventKind.ADD_TO_CART, EventKind.WISHLIST})
+_UNWANTED = (_CODE[EventKind.DISMISS], _CODE[EventKind.REFUND])
+_WANTED = (_CODE[EventKind.PURCHASE], _CODE[EventKind.ADD_TO_CART], _CODE[EventKind.WISHLIST])
+_BOUGHT, _GIVEN_BACK = _CODE[EventKind.PURCHASE], _CODE[EventKind.REFUND]
+_timestamp = attrgetter("timestamp")
+Past = Interaction | PastInteraction
 _NO_ROWS: IntArray = np.empty(0, dtype=np.int32)
 _NO_WEIGHTS: NDArray[np.float32] = np.empty(0, dtype=np.float32)
 
@@ -43,7 +56,7 @@ class Profile:
 
 def build_profile(
     shopper: Shopper,
-    interactions: Sequence[Interaction],
+    interactions: Sequence[Past],
     snapshot: Snapshot,
     signals: Mapping[EventKind, Signal],
     *,
@@ -65,19 +78,18 @@ def build_profile(
     """
     if shopper.consent.personalization == "none":
         return Profile()
-    seen = _seen(interactions, snapshot, now)
+    seen, rows = _seen(interactions, snapshot, now)
     preferences = shopper.preferences
     stated = preferences != Preferences(updated_at=preferences.updated_at)
     if not seen:
         return Profile(preferences=preferences, used=stated)
 
-    rows = np.array([row for _, row in seen], dtype=np.int32)
-    kinds = np.array([_CODE[i.kind] for i, _ in seen], dtype=np.int8)
-    times = np.array([i.timestamp for i, _ in seen], dtype=np.float64)
-    values = np.array([i.value for i, _ in seen], dtype=np.float32)  # numpy reads None as NaN
+    kinds = np.array([_CODE[i.kind] for i in seen], dtype=np.int8)
+    times = np.array([i.timestamp for i in seen], dtype=np.float64)
+    values = np.array([i.value for i in seen], dtype=np.float32)  # numpy reads None as NaN
     weights = decayed_weights(kinds, times, now, signals, half_life_scale, values)
     if session_id is not None and session.boost:
-        here = np.array([i.session_id == session_id for i, _ in seen], dtype=np.bool_)
+        here = np.array([i.session_id == session_id for i in seen], dtype=np.bool_)
         weights = weights * session.factors(here, now - times)
     dropped, share = overridden(preferences, rows, times, snapshot=snapshot, codes=codes, now=now)
     weights = np.where(dropped, np.float32(0.0), weights * share)
@@ -103,10 +115,10 @@ def build_profile(
         strongest=strongest,
         interactions=len(speaking),
         history=_history(seen, rows, kinds, times, values).of(~dropped),
-        owned=_owned(seen),
-        dismissed=_dismissed(seen),
-        categories=_affinities(snapshot.category[speaking], speaking_weights, snapshot.categories),
-        brands=_affinities(snapshot.brand[speaking], speaking_weights, snapshot.brands),
+        owned=_owned(rows, kinds, times),
+        dismissed=_dismissed(rows, kinds),
+        categories=_affinities(snapshot.category[speaking], weights[speaks], snapshot.categories),
+        brands=_affinities(snapshot.brand[speaking], weights[speaks], snapshot.brands),
         used=True,
     )
 
@@ -127,66 +139,70 @@ def allowed_ids(
             return shopper.user_id, anonymous_id, session_id
 
 
-def _seen(interactions: Sequence[Interaction], snapshot: Snapshot, now: float) -> list[tuple[Interaction, int]]:
-    """What happened to products of the snapshot up to now, with their rows; oldest first, of one instant as it came."""
+def _seen(interactions: Sequence[Past], snapshot: Snapshot, now: float) -> tuple[list[Past], IntArray]:
+    """What happened to products of the snapshot up to now, oldest first, of one instant as it came; and their rows.
+
+    Of several ratings of one product only the newest.
+    """
     row_of = snapshot.row_of
-    seen = [
-        (i, row)
-        for i in interactions
-        if i.product_id is not None and i.timestamp <= now and (row := row_of.get(i.product_id)) is not None
-    ]
+    seen = [i for i in interactions if i.product_id in row_of and i.timestamp <= now]
     seen.reverse()
-    seen.sort(key=lambda pair: pair[0].timestamp)
-    newest = {row: n for n, (i, row) in enumerate(seen) if i.kind is EventKind.RATING}
-    if not newest:
-        return seen
-    return [pair for n, pair in enumerate(seen) if pair[0].kind is not EventKind.RATING or newest[pair[1]] == n]
+    seen.sort(key=_timestamp)
+    rows = np.array([row_of[i.product_id] for i in seen if i.product_id is not None], dtype=np.int32)
+    newest = {row: n for n, (i, row) in enumerate(zip(seen, rows.tolist(), strict=True)) if i.kind is EventKind.RATING}
+    if newest:
+        kept = [
+            n
+            for n, (i, row) in enumerate(zip(seen, rows.tolist(), strict=True))
+            if i.kind is not EventKind.RATING or newest[row] == n
+        ]
+        seen, rows = [seen[n] for n in kept], rows[kept]
+    return seen, rows
 
 
 def _history(
-    seen: Sequence[tuple[Interaction, int]],
+    seen: Sequence[Past],
     rows: IntArray,
     kinds: NDArray[np.int8],
     times: NDArray[np.float64],
     values: NDArray[np.float32],
 ) -> History:
     codes: dict[str, int] = {}
-    orders = [-1 if i.transaction_id is None else codes.setdefault(i.transaction_id, len(codes)) for i, _ in seen]
+    orders = [-1 if i.transaction_id is None else codes.setdefault(i.transaction_id, len(codes)) for i in seen]
     return History(rows, kinds, times, np.array(orders, dtype=np.int32), values)
 
 
-def _owned(seen: Sequence[tuple[Interaction, int]]) -> dict[int, float]:
+def _owned(rows: IntArray, kinds: NDArray[np.int8], times: NDArray[np.float64]) -> dict[int, float]:
     """Rows bought and not given back since, with the time of the last purchase."""
     owned: dict[int, float] = {}
-    for interaction, row in seen:
-        if interaction.kind is EventKind.PURCHASE:
-            owned[row] = interaction.timestamp
-        elif interaction.kind is EventKind.REFUND:
-            owned.pop(row, None)
+    for at in np.flatnonzero((kinds == _BOUGHT) | (kinds == _GIVEN_BACK)).tolist():
+        if kinds[at] == _BOUGHT:
+            owned[int(rows[at])] = float(times[at])
+        else:
+            owned.pop(int(rows[at]), None)
     return owned
 
 
-def _dismissed(seen: Sequence[tuple[Interaction, int]]) -> IntArray:
+def _dismissed(rows: IntArray, kinds: NDArray[np.int8]) -> IntArray:
     """Rows that the shopper dismissed or gave back, and has not bought, saved or put into the cart since."""
     dismissed: set[int] = set()
-    for interaction, row in seen:
-        if interaction.kind in _UNWANTED:
-            dismissed.add(row)
-        elif dismissed and interaction.kind in _WANTED:
-            dismissed.discard(row)
+    if np.isin(kinds, _UNWANTED).any():
+        for row, kind in zip(rows.tolist(), kinds.tolist(), strict=True):
+            if kind in _UNWANTED:
+                dismissed.add(row)
+            elif kind in _WANTED:
+                dismissed.discard(row)
     return np.asarray(sorted(dismissed), dtype=np.int32)
 
 
-def _affinities(codes: IntArray, weights: Sequence[float], names: Sequence[str]) -> dict[str, Affinity]:
+def _affinities(codes: IntArray, weights: NDArray[np.float32], names: Sequence[str]) -> dict[str, Affinity]:
     """Share and count per category or brand, largest share first."""
-    weight: dict[int, float] = defaultdict(float)
-    count: dict[int, int] = defaultdict(int)
-    for code, value in zip(codes.tolist(), weights, strict=True):
-        if code >= 0:
-            weight[code] += value
-            count[code] += 1
-    total = sum(weight.values())
+    known = codes >= 0
+    codes = codes[known]
+    weight = np.bincount(codes, weights=weights[known])
+    total = float(weight.sum())
     if total <= 0:
         return {}
-    ranked = sorted(weight.items(), key=lambda pair: (-pair[1], names[pair[0]]))
-    return {names[code]: Affinity(share=value / total, count=count[code]) for code, value in ranked}
+    count = np.bincount(codes)
+    ranked = sorted(np.flatnonzero(count).tolist(), key=lambda code: (-weight[code], names[code]))
+    return {names[code]: Affinity(share=float(weight[code]) / total, count=int(count[code])) for code in ranked}

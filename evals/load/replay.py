@@ -31,7 +31,7 @@ from app.adapters.rule_files import load_rules
 from app.adapters.shop_files.folder import open_folder
 from app.adapters.sql_store.store import SqlStore
 from app.bootstrap import consent_of, open_store
-from app.domain.interactions import Consent, EventKind, Interaction, Shopper
+from app.domain.interactions import Consent, EventKind, Interaction, PastInteraction, Shopper
 from app.domain.model_calls import StoredOrder
 from app.domain.ranking import Placement, Query, history_bucket
 from app.ingest.folder import import_folder
@@ -258,7 +258,7 @@ class Replay:
         user_id, anonymous_id, session_id = allowed_ids(
             shopper, anonymous_id=query.anonymous_id, session_id=query.session_id
         )
-        interactions: Sequence[Interaction] = ()
+        interactions: Sequence[PastInteraction] = ()
         if user_id is not None or anonymous_id is not None or session_id is not None:
             interactions = self._store.interactions(
                 user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=HISTORY_LIMIT

@@ -22,7 +22,7 @@ from app.adapters.shop_files.folder import open_folder
 from app.bootstrap import Application, build, consent_of, open_embedder, open_store
 from app.domain.catalog import FloatArray, IntArray
 from app.domain.imports import ImportReport
-from app.domain.interactions import Consent, EventKind, Interaction, Preferences, Shopper
+from app.domain.interactions import Consent, EventKind, PastInteraction, Preferences, Shopper
 from app.domain.ranking import Query
 from app.finder import Finder, Stopwatch
 from app.ingest.folder import import_folder
@@ -224,7 +224,7 @@ class ShownStore:
 
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
-    ) -> Sequence[Interaction]:
+    ) -> Sequence[PastInteraction]:
         """The newest interactions of the kinds shown, no more than are to be shown."""
         found = self._store.interactions(user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=limit)
         return [event for event in found if event.kind in self._kinds][: self._last]

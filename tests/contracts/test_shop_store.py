@@ -11,7 +11,7 @@ import pytest
 from app.adapters.sql_store import SqlStore
 from app.domain.catalog import Product, Snapshot
 from app.domain.imports import PriceChange
-from app.domain.interactions import KINDS, Consent, EventKind, Interaction, Preferences
+from app.domain.interactions import KINDS, Consent, EventKind, Interaction, PastInteraction, Preferences
 from app.domain.ranking import Evidence, Filters, Query, RankedItem, Slate
 from app.import_ports import ImportStore
 from app.pipeline.columns import snapshot_of
@@ -196,10 +196,27 @@ def test_interactions_of_any_of_the_ids_newest_first(store: SqlStore) -> None:
 
 
 def test_an_interaction_comes_back_as_it_was_stored(store: SqlStore) -> None:
-    """Every field survives."""
+    """Every field survives; a request reads those that shape a profile."""
     event = Interaction("e", EventKind.PURCHASE, 1.5, "u", "a", "s", "p1", 2.0, 999, "t", "query", 1200, 4.0, "rec", 3)
     store.insert_events([event])
-    assert store.interactions(user_id="u", anonymous_id=None, session_id=None, limit=1) == [event]
+    assert store.privacy.holdings("u").events == (event,)
+    past = PastInteraction("e", EventKind.PURCHASE, 1.5, "s", "p1", "t", 4.0)
+    assert store.interactions(user_id="u", anonymous_id=None, session_id=None, limit=1) == [past]
+
+
+def test_of_one_instant_the_later_arrived_comes_first(store: SqlStore) -> None:
+    """However many of the ids an event carries, and whichever of them it was found by."""
+    store.insert_events(
+        [
+            _event("1", 5.0, session_id="s"),
+            _event("2", 5.0, user_id=None, session_id="s"),
+            _event("3", 5.0, anonymous_id="a"),
+            _event("4", 5.0, user_id=None, anonymous_id="a", session_id="s"),
+        ]
+    )
+    found = store.interactions(user_id="u", anonymous_id="a", session_id="s", limit=9)
+    assert [past.event_id for past in found] == ["4", "3", "2", "1"]
+    assert store.interactions(user_id="u", anonymous_id="a", session_id="s", limit=3) == found[:3]
 
 
 def test_the_log_ties_together_what_consent_allows(store: SqlStore) -> None:

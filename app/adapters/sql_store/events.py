@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.adapters.sql_store.identities import links
 from app.domain.imports import Written
 from app.domain.intake import Outcome
-from app.domain.interactions import KINDS, EventKind, Interaction, InteractionLog, Personalization
+from app.domain.interactions import KINDS, EventKind, Interaction, InteractionLog, PastInteraction, Personalization
 
 _FIELDS = (
     "event_id, kind, timestamp, user_id, anonymous_id, session_id, product_id, quantity, price_minor, "
@@ -35,6 +35,8 @@ _KIND = {kind.value: kind for kind in EventKind}
 _CHUNK = 2_000  # small, so that the garbage collector never walks many living rows
 
 
+_PAST = "e.timestamp, e.row, e.event_id, e.kind, e.session_id, e.product_id, e.transaction_id, e.value"
+
 # Whose an event is that carries no user id, or more than one id; see `newest`.
 _WHOSE = {
     "user_id": "FROM events e WHERE e.user_id = :user_id",
@@ -48,18 +50,14 @@ _WHOSE = {
 
 
 def _newest_statement(has: tuple[bool, ...]) -> str:
-    """The newest events of any of the ids: each looked up in its own index, so none scans the table."""
+    """The newest events of each of the ids, each looked up in its own index, so none scans the table."""
     user, anonymous, session = has
     wanted = {"user_id": user, "linked": user, "anonymous_id": anonymous, "session_id": session}
-    lookups = [
-        f"SELECT row FROM (SELECT e.row {source} AND e.kind <> 'impression' "  # noqa: S608
+    return " UNION ALL ".join(
+        f"SELECT * FROM (SELECT {_PAST} {source} AND e.kind <> 'impression' "  # noqa: S608
         f"AND (e.product_id IS NOT NULL OR e.query IS NOT NULL) ORDER BY e.timestamp DESC, e.row DESC LIMIT :limit)"
         for column, source in _WHOSE.items()
         if wanted[column]
-    ]
-    return (
-        f"SELECT {_FIELDS} FROM events WHERE row IN ({' UNION '.join(lookups)}) "  # noqa: S608
-        f"ORDER BY timestamp DESC, row DESC LIMIT :limit"
     )
 
 
@@ -103,7 +101,7 @@ def _record(cursor: sqlite3.Cursor, event: Interaction) -> Outcome:
 
 def newest(
     cursor: sqlite3.Cursor, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
-) -> list[Interaction]:
+) -> list[PastInteraction]:
     """The newest events with a product or a search text that belong to any of the ids, newest first.
 
     An event with a user id belongs to that user. One without belongs to its visitor, and to the user that the visitor
@@ -114,7 +112,14 @@ def newest(
     if not any(has) or limit <= 0:
         return []
     ids = {"user_id": user_id, "anonymous_id": anonymous_id, "session_id": session_id, "limit": limit}
-    return [_interaction_from(row) for row in cursor.execute(_NEWEST[has], ids)]
+    found = cursor.execute(_NEWEST[has], ids).fetchall()
+    if sum(has) > 1:  # an event may carry several of the ids
+        found = list({row[1]: row for row in found}.values())
+    found.sort(reverse=True)
+    return [
+        PastInteraction(event, _KIND[kind], at, session, product, order, value)
+        for at, _, event, kind, session, product, order, value in found[:limit]
+    ]
 
 
 def by_rows(cursor: sqlite3.Cursor, rows: str, values: Mapping[str, object]) -> list[Interaction]:

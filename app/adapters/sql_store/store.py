@@ -32,7 +32,15 @@ from app.domain.chat import Remembered, Talker
 from app.domain.errors import ShelfwiseError, ShopperErased
 from app.domain.imports import Counts, FileProgress, PriceChange, StatedShopper, StockChange, Written
 from app.domain.intake import Outcome
-from app.domain.interactions import Consent, EventKind, Interaction, InteractionLog, Preferences, Shopper
+from app.domain.interactions import (
+    Consent,
+    EventKind,
+    Interaction,
+    InteractionLog,
+    PastInteraction,
+    Preferences,
+    Shopper,
+)
 from app.domain.ranking import Slate
 from app.pipeline.pseudonym import Pseudonyms
 from app.pipeline.trending import RecentEvents
@@ -158,7 +166,7 @@ class SqlStore:
 
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
-    ) -> Sequence[Interaction]:
+    ) -> Sequence[PastInteraction]:
         """See ShopStore."""
         with self._reading() as cursor:
             return events.newest(cursor, user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=limit)
