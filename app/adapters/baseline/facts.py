@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.adapters.baseline.matrix import Signals, rows_between
+from app.adapters.baseline.matrix import QUIET, Signals, rows_between
 from app.adapters.baseline.pasts import occasions, strong_kinds
 from app.adapters.baseline.popularity import heard, loudness, popularity, trend
 from app.domain.catalog import IntArray
@@ -64,9 +64,9 @@ def fit_facts(log: InteractionLog, now: float, signals: Signals) -> ItemFacts:
     np.minimum.at(first, log.product, log.timestamp)
     columns["age"] = _days(now, first)
     strong = strong_kinds(signals)[log.kind]
-    product, timestamp = log.product[strong].astype(np.int64), log.timestamp[strong]
+    believed = strong & log.vouched()  # one claim would make any product one that was taken today
     last = np.full(n, -np.inf)
-    np.maximum.at(last, product, timestamp)
+    np.maximum.at(last, log.product[believed], log.timestamp[believed])
     columns["untaken"] = _days(now, last)
     known = strong & loudness(log)[0]
     holder, product = log.holders()[known], log.product[known].astype(np.int64)
@@ -96,17 +96,20 @@ def _ready(table: NDArray[np.float32]) -> IntArray:
 
 
 def _takers(log: InteractionLog, strong: NDArray[np.bool_], start: float, end: float) -> NDArray[np.float64]:
-    """Distinct shoppers who took each product from start to end (exclusive), see `popularity.heard`."""
+    """Distinct shoppers who took each product from start to end (exclusive), see `popularity.heard`.
+
+    That somebody took it is believed by a quarter of whom the shop doesn't vouch for, who counts a quarter as well.
+    """
     n = len(log.product_ids)
     part = rows_between(log, start, end)
     offset = int(np.searchsorted(log.timestamp, start, side="left"))
     chosen = strong[offset : offset + len(part)]
     holder = part.holders()
-    counted = (
+    vouched, others, nobodys = (
         np.bincount(np.unique(holder[rows] * n + part.product[rows]) % max(n, 1), minlength=n).astype(np.float64)
         for rows in (chosen & those for those in loudness(part))
     )
-    return heard(*counted)
+    return heard(vouched, QUIET * others, nobodys)
 
 
 def _days(now: float, moment: NDArray[np.float64]) -> NDArray[np.float64]:

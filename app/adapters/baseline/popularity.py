@@ -12,7 +12,7 @@ from app.domain.interactions import InteractionLog
 from app.pipeline.decay import DAY_S, undecayed_weights
 
 TREND_DAYS = 7.0
-TREND_BEFORE_DAYS = 28.0
+TREND_BEFORE_WEEKS = 4
 TREND_PRIOR = 3.0
 """Imagined shoppers in the denominator of trend: three real ones in a week are not yet news."""
 TREND_MIN_ACTORS = 5
@@ -47,28 +47,34 @@ def heard(vouched: FloatArray, others: FloatArray, nobodys: FloatArray) -> Float
     return robust(vouched + QUIET * others, nobodys)
 
 
-def _counted(log: InteractionLog, fade: NDArray[np.float64], signals: Signals) -> tuple[NDArray[np.float64], ...]:
-    """Per product: the sum of strengths and the number of shoppers with any, both `heard`; shape (n_products,)."""
+def _counted(
+    log: InteractionLog, fade: NDArray[np.float64], signals: Signals
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per product: the sum of strengths and the number of shoppers with any, both `heard`; shape (n_products,).
+
+    Whom the shop doesn't vouch for is believed a quarter of the strongest signal at most (docs/decisions/034).
+    """
     _, holder = np.unique(log.holders(), return_inverse=True)
     strengths = undecayed_weights(log.kind, log.value, signals) / strongest(signals) * fade
     sums, counts = [], []
-    for part in loudness(log):
-        strength = _strength(holder[part], log.product[part], strengths[part], len(log.product_ids))
+    for part, most in zip(loudness(log), (1.0, QUIET, 1.0), strict=True):
+        strength = _strength(holder[part], log.product[part], strengths[part], len(log.product_ids), most)
         sums.append(np.asarray(strength.sum(axis=0), dtype=np.float64).ravel())
         counts.append(np.asarray((strength > 0).sum(axis=0), dtype=np.float64).ravel())
     return heard(*sums), heard(*counts)
 
 
 def _strength(
-    holder: NDArray[np.int64], product: IntArray, strength: NDArray[np.float64], n_products: int
+    holder: NDArray[np.int64], product: IntArray, strength: NDArray[np.float64], n_products: int, most: float
 ) -> sp.csc_matrix:
-    """Strength in 0..1 of each shopper's interest in each product, from that of each interaction; shape (n,) each.
+    """Strength in 0..most of each shopper's interest in each product, from that of each interaction; shape (n,) each.
 
     One buyer of a thousand pieces in fifty orders counts as one strong interaction at most.
     """
     matrix = sp.csc_matrix((strength, (holder, product)), shape=(int(holder.max(initial=-1)) + 1, n_products))
     matrix.sum_duplicates()
-    np.clip(matrix.data, 0.0, 1.0, out=matrix.data)
+    # Rounded, so that what was taken and given back is nothing, in whatever order it is summed.
+    np.clip(matrix.data.round(9), 0.0, most, out=matrix.data)
     return matrix
 
 
@@ -88,20 +94,25 @@ def bestsellers(log: InteractionLog, signals: Signals) -> NDArray[np.float32]:
     return _scaled(_counted(log, np.ones(len(log)), signals)[1])
 
 
+def _week(
+    log: InteractionLog, start: float, end: float, signals: Signals
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    part = rows_between(log, start, end)
+    return _counted(part, np.ones(len(part)), signals)
+
+
 def trend(log: InteractionLog, now: float, signals: Signals) -> NDArray[np.float32]:
     """How much faster a product is taken up in the last 7 days than in the 28 before; shape (n_products,), maximum 1.
 
-    (recent - expected) / sqrt(recent + expected + prior), where expected is the earlier weekly rate and both count
-    distinct actors: roughly standard deviations of a Poisson difference, so small counts can't lead. Falling is 0, and
-    so is what fewer than TREND_MIN_ACTORS took up this week.
+    (recent - expected) / sqrt(recent + expected + prior), where both count the distinct actors of a week and expected
+    is the mean of the four weeks before: roughly standard deviations of a Poisson difference, so small counts can't
+    lead. Who comes every week counts in each, or flat sales to regulars would trend. Falling is 0, and so is what fewer
+    than TREND_MIN_ACTORS took up this week.
     """
-    turn = now - TREND_DAYS * DAY_S
-    counts, actors = [], []
-    for start, end in ((turn, np.inf), (turn - TREND_BEFORE_DAYS * DAY_S, turn)):
-        part = rows_between(log, start, end)
-        strength, shoppers = _counted(part, np.ones(len(part)), signals)
-        counts.append(strength)
-        actors.append(shoppers)
-    recent, expected = counts[0], counts[1] * TREND_DAYS / TREND_BEFORE_DAYS
+    week = TREND_DAYS * DAY_S
+    turn = now - week
+    recent, actors = _week(log, turn, np.inf, signals)
+    before = [_week(log, turn - i * week, turn - (i - 1) * week, signals)[0] for i in range(1, TREND_BEFORE_WEEKS + 1)]
+    expected = np.mean(before, axis=0)
     growth = ((recent - expected) / np.sqrt(recent + expected + TREND_PRIOR)).round(6)  # sums in another order: 1e-16
-    return _scaled(np.where(actors[0] >= TREND_MIN_ACTORS, np.maximum(0.0, growth), 0.0))
+    return _scaled(np.where(actors >= TREND_MIN_ACTORS, np.maximum(0.0, growth), 0.0))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.adapters.baseline.copurchase import fit_copurchase
-from app.adapters.baseline.facts import FACTS, fit_facts
+from app.adapters.baseline.facts import FACTS, NEVER, fit_facts
 from app.adapters.baseline.matrix import QUIET, once_per_holder, saturated, trusted
 from app.adapters.baseline.parameters import Parameters
 from app.adapters.baseline.popularity import bestsellers, popularity, robust, trend
@@ -192,19 +192,32 @@ def test_a_shop_that_reported_nothing_until_then_tells_nobody_apart() -> None:
     assert nobodys.as_known_at(NOW).vouched_at is None
 
 
-def test_who_only_claims_counts_a_quarter_wherever_shoppers_are_counted() -> None:
-    """Seven accounts are less than two shoppers in counts of takers, and leave habits of taking again alone."""
+def test_who_only_claims_is_hardly_heard_where_shoppers_are_counted() -> None:
+    """And is believed a quarter: seven accounts are less than half a taker, take nothing today and have no habits."""
     honest, attacked = _shop_with_fakes()
     before, after = fit_facts(honest, NOW, SIGNALS).table, fit_facts(attacked, NOW, SIGNALS).table
     takers = FACTS.index("takers")
     assert np.expm1(before[40, takers]) == pytest.approx(3.0, rel=1e-5)
-    assert np.expm1(after[40, takers]) == pytest.approx(3.0 + 7 * QUIET, rel=1e-5)
-    for habit in ("taken_again", "times_per_taker"):
+    assert np.expm1(after[40, takers]) == pytest.approx(3.0 + 7 * QUIET**2, rel=1e-5)
+    for habit in ("untaken", "taken_again", "times_per_taker"):
         assert after[:, FACTS.index(habit)].tolist() == before[:, FACTS.index(habit)].tolist()
     believed = replace(attacked, vouched_at=None)
     for scores in (lambda log: bestsellers(log, SIGNALS), lambda log: popularity(log, NOW, SIGNALS, 30.0)):
         was, now, undefended = (scores(log)[40] for log in (honest, attacked, believed))  # type: ignore[no-untyped-call]
         assert was < now < was + 0.5 * (undefended - was)
+    rise = popularity(attacked, NOW, SIGNALS, 30.0)[40] - popularity(honest, NOW, SIGNALS, 30.0)[40]
+    assert rise < 0.2 * (popularity(believed, NOW, SIGNALS, 30.0)[40] - popularity(honest, NOW, SIGNALS, 30.0)[40])
+
+
+def test_what_the_shop_says_that_guests_bought_was_taken() -> None:
+    """Nobody is known to have bought product 0, but the shop's own orders hold it; a claim by nobody says nothing."""
+    rows: list[tuple[Row, int]] = [((-1, 0, K.PURCHASE, 2.0), -1), ((0, 1, K.PURCHASE, 5.0), 0)]
+    rows += [((-1, product, K.PURCHASE, 1.0), -1) for product in (1, 2)]
+    log = _held(rows, 3)
+    reported = np.isin(np.round((NOW - log.timestamp) / DAY), [2, 5])
+    log = replace(log, vouched_at=np.where(reported, log.timestamp, np.inf)).as_known_at(NOW)
+    untaken = fit_facts(log, NOW, SIGNALS).table[:, FACTS.index("untaken")]
+    assert untaken.tolist() == [2.0, 5.0, NEVER]
 
 
 def test_flat_sales_do_not_trend_because_visitors_are_quiet() -> None:
@@ -239,6 +252,24 @@ def test_a_product_cannot_be_buried_by_looking_at_it() -> None:
         return float(trusted(folded, log, 1.0)[:10].sum())
 
     assert strength([*rows, *crowd]) == strength(rows) > 0
+
+
+def test_who_dismisses_and_gives_back_lowers_nobody_elses_say() -> None:
+    """Accounts that speak against a product take away from what they said themselves, and from nothing else."""
+    honest, _ = _shop_with_fakes()
+    rows: list[tuple[Row, int]] = [
+        ((shopper, (shopper * 7 + i * i) % 40, K.PURCHASE, 1.0 + i), shopper) for shopper in range(60) for i in range(6)
+    ]
+    rows += [((shopper, 40, K.PURCHASE, 3.0), shopper) for shopper in range(3)]
+    against: list[tuple[Row, int]] = [
+        ((60 + one, p, kind, 0.5), 60 + one) for one in range(30) for p in (0, 7, 40) for kind in (K.DISMISS, K.REFUND)
+    ]
+    attacked = _vouched([*rows, *against], 41, range(60, 90))
+    for scores in (lambda log: bestsellers(log, SIGNALS), lambda log: popularity(log, NOW, SIGNALS, 30.0)):
+        assert scores(attacked).tolist() == scores(honest).tolist()  # type: ignore[no-untyped-call]
+    folded = [foldable(log, NOW, SIGNALS, Parameters()).matrix for log in (honest, attacked)]
+    assert folded[1][60:].nnz == 0
+    assert folded[1][:60].toarray().tolist() == folded[0].toarray().tolist()
 
 
 def test_a_visit_with_an_order_of_the_shops_own_is_vouched_for_whole() -> None:

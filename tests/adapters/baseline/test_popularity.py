@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.adapters.baseline.popularity import popularity, trend
-from tests.adapters.baseline.shops import NOW, SIGNALS, K, log_of
+from app.adapters.baseline.popularity import bestsellers, popularity, trend
+from tests.adapters.baseline.shops import NOW, SIGNALS, K, Row, log_of
 
 
 def test_one_buyer_of_many_orders_counts_once() -> None:
@@ -79,3 +79,22 @@ def test_a_bad_rating_is_no_popularity() -> None:
     stars = np.asarray([5.0, 1.0, np.nan, np.nan], dtype=np.float32)
     scores = popularity(replace(log_of(rows, 3), value=stars), NOW, SIGNALS, 7.0)
     assert scores.tolist() == [1.0, 0.0, 1.0]
+
+
+def test_what_was_given_back_counts_for_nobody() -> None:
+    """Views and their weight taken back sum to nothing, in whatever order: a rest of 1e-17 is no shopper."""
+    rows: list[Row] = [(0, 0, K.VIEW, 5.0 - i / 10) for i in range(30)]
+    rows += [(0, 0, K.REFUND, 1.5), (0, 0, K.DISMISS, 1.2), (0, 0, K.DISMISS, 1.0), (1, 1, K.PURCHASE, 1.0)]
+    assert bestsellers(log_of(rows, 2), SIGNALS).tolist() == [0.0, 1.0]
+
+
+def test_flat_sales_to_regulars_do_not_trend() -> None:
+    """Twenty who buy every week are no news, whether the shop knows them or not: each counts once in every week."""
+    rows: list[Row] = [(one, 0, K.PURCHASE, 7.0 * week + 3.0) for week in range(5) for one in range(20)]
+    rows += [(20 + one, 1, K.PURCHASE, 3.0) for one in range(6)]
+    assert trend(log_of(rows, 2), NOW, SIGNALS).tolist() == [0.0, 1.0]
+    log = replace(
+        log_of(rows, 2),
+        vouched_at=np.asarray([np.inf if row[0] < 20 else 0.0 for row in sorted(rows, key=lambda r: -r[3])]),
+    )
+    assert trend(log, NOW, SIGNALS).tolist() == [0.0, 1.0]
