@@ -139,7 +139,8 @@ class Application:
             for client in filter(None, (self.model.client, self.model.cheap)):
                 await client.warm({"rerank": self.model.prompt.schema or {}})
         # What was loaded stays as long as the process. Walked by a full collection, its 600,000 objects (most of them
-        # the model library's) stopped every request for 0.4 to 1.2 s; without them one takes about 20 ms.
+        # the model library's) stopped every request for 0.4 to 1.2 s; without them one takes 20 ms at first and 70 to
+        # 120 later (see app/garbage.py).
         gc.freeze()
 
     def open(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import socket
 from types import FrameType
 
@@ -11,11 +10,9 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-log = structlog.get_logger(__name__)
+from app.garbage import collect_between_requests
 
-FULL_COLLECTION_EVERY = 100
-"""Younger collections before one of everything, in place of 10. What a worker remembers grows, so it came several times
-in ten seconds of full load, found nothing and stopped all threads for 50 to 90 ms each."""
+log = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -31,18 +28,21 @@ class Server(uvicorn.Server):
         self._app, self._drain_s = app, drain_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._draining = False
-        self._collects = gc.get_threshold()
+        self._collecting: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Opens everything, then the port."""
         await super().startup(sockets=sockets)
         self._loop = asyncio.get_running_loop()
-        self._collects = gc.get_threshold()
-        gc.set_threshold(*self._collects[:2], FULL_COLLECTION_EVERY)
+        self._collecting = asyncio.create_task(collect_between_requests(self._busy))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closes the port, lets what is under way end, then closes everything."""
-        gc.set_threshold(*self._collects)
+        if self._collecting is not None:
+            self._collecting.cancel()
+            [ended] = await asyncio.gather(self._collecting, return_exceptions=True)
+            if not isinstance(ended, asyncio.CancelledError):
+                log.error("collecting_failed", error=repr(ended), consequence="Python collected in its own time")
         await super().shutdown(sockets=sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -62,6 +62,10 @@ class Server(uvicorn.Server):
     def _drained(self, sig: int) -> None:
         if not self.should_exit:  # a second signal came meanwhile; a third would cut off what is under way
             super().handle_exit(sig, None)
+
+    def _busy(self) -> bool:
+        context = getattr(self._app.state, "api", None)
+        return context is not None and any(context.door.states.values())
 
     def _no_more_streams(self) -> None:
         context = getattr(self._app.state, "api", None)

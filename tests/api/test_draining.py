@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,10 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from sse_starlette.sse import AppStatus
+from structlog.testing import capture_logs
 
+from app import garbage
+from app.admission import Rank
 from app.domain.deadline import Deadline
 from app.domain.ranking import Query
 from app.main import create_app, server_config
@@ -104,3 +108,34 @@ async def test_a_stream_that_has_begun_is_finished(slow_stream: asyncio.Event) -
             told = [line async for line in lines if line.startswith("event: ")]
         assert told == ["event: slate", "event: reason", "event: done"]
         await asyncio.wait_for(running, 5)
+
+
+async def test_full_collections_wait_for_whoever_is_served() -> None:
+    """Python starts none by itself from the start to the end; in work, waiting for a provider, or read: all count."""
+    before = gc.get_threshold()
+    async with served(drain_s=0.0) as (server, behind, _, _):
+        await until(lambda: gc.get_threshold()[2] == garbage.NEVER)
+        assert not server._busy()
+        place = behind.door.ask(Rank.SLATE, "slate", lambda: None)
+        assert server._busy()
+        place.set_down()
+        assert server._busy()
+        place.take_up()
+        place.answered()
+        assert server._busy()
+        place.end()
+        assert not server._busy()
+    assert gc.get_threshold() == before
+
+
+async def test_the_end_comes_also_where_collecting_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is queued is written, and the log says what happened."""
+    monkeypatch.setattr(garbage, "LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr(Server, "_busy", lambda self: 1 // 0)
+    with capture_logs() as logs:
+        async with served(drain_s=0.0) as (server, _, _, _):
+            assert server._collecting is not None
+            await until(server._collecting.done)
+    assert [line["error"] for line in logs if line["event"] == "collecting_failed"] == [
+        "ZeroDivisionError('integer division or modulo by zero')"
+    ]
