@@ -135,9 +135,10 @@ def _model(model: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield "Share of a slate that the model's order reached by the deadline (first token 150 ms, 150 tokens a second):"
     yield ""
-    yield "| deadline ms | " + " | ".join(model["kept_by_deadline"]) + " |"
-    yield "|---" * (len(model["kept_by_deadline"]) + 1) + "|"
-    yield "| share | " + " | ".join(f"{share:.2f}" for share in model["kept_by_deadline"].values()) + " |"
+    kept = sorted((int(deadline), share) for deadline, share in model["kept_by_deadline"].items())
+    yield "| deadline ms | " + " | ".join(str(deadline) for deadline, _ in kept) + " |"
+    yield "|---" * (len(kept) + 1) + "|"
+    yield "| share | " + " | ".join(f"{share:.2f}" for _, share in kept) + " |"
 
 
 def _events(events: Mapping[str, Any]) -> Iterator[str]:

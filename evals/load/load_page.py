@@ -152,7 +152,7 @@ def told(result: Result) -> list[str]:
 
 _NAMES = {
     "goodput_of_peak": "Goodput under overload as a share of the peak",
-    "goodput_in_turns": "The same of the larger goodput in the turns beside it, of the peak again and a fifth more",
+    "goodput_in_turns": "The same of the best step of the ramp that was asked for in turns with it",
     "with_events_goodput_of_peak": "As a share of the peak with three times the events as well",
     "p99_to_no_model": "p99 with the provider down to p99 without a model",
     "p50_to_no_model": "The same of p50",

@@ -43,6 +43,8 @@ SETTLE_S = 3.0
 """Of each turn of an overload, before its figures count: what limits it has to find its limit."""
 
 OVERLOAD_TURNS = 4
+IN_TURNS = (0.6, 0.8, 1.0, 1.2)
+"""Shares of a ramp's peak that are asked for again beside the overload."""
 
 Say = Callable[[str], None]
 Seen = tuple[Planned, Reply]
@@ -230,11 +232,11 @@ def _ramp(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: S
 
 
 def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, say: Say, peak: float | None) -> Result:
-    """The peak, a fifth more and the overload in turns, then three times the events, then half of the peak.
+    """The overload in turns with a ramp from three fifths of the peak, then three times the events, then half of it.
 
-    What must hold is the share of the ramp's peak. The share of the larger goodput beside the overload's turns is told
-    too: a machine's own speed varies, and histories grow as they are written. It alone would say nothing of a service
-    whose goodput has fallen at the peak already.
+    What must hold is the share of the ramp's peak. The share of the best step of the turns is told too: a machine's own
+    speed varies, and histories grow as they are written. The lower steps are there for a service that has fallen at
+    its peak already: they would be the best.
     """
     legs: list[Leg] = []
     if peak is None:
@@ -243,7 +245,8 @@ def _overload(scenario: Scenario, traffic: Traffic, place: Place, wish: Wish, sa
     else:
         place.sent(traffic.open(peak / 2.0, scenario.warm_up_s))
     rate, turn_s = scenario.rate * peak, scenario.seconds / OVERLOAD_TURNS
-    asked = {"overload": (rate, 1.0 / scenario.rate), "the peak again": (peak, 1.0), "a fifth more": (1.2 * peak, 1.0)}
+    asked = {"overload": (rate, 1.0 / scenario.rate)}
+    asked |= {f"{share:.0%} of the peak": (share * peak, 1.0) for share in IN_TURNS}
     seen: dict[str, list[Seen]] = {name: [] for name in asked}
     for turn in range(OVERLOAD_TURNS):
         for name, (slates, doing) in reversed(asked.items()):

@@ -97,8 +97,8 @@ SCENARIOS: Mapping[Name, Scenario] = {
         ),
         Scenario(
             "overload",
-            "No model, three times the slates of the peak just found with its events, in turns with the peak "
-            "itself and with a fifth more; then three times the events, too. What is too much is refused at once.",
+            "No model, three times the slates of the peak just found with its events, in turns with the "
+            "steps of a ramp around it; then three times the events, too. What is too much is refused at once.",
             rate=3.0,
             seconds=20.0,
             provider="none",

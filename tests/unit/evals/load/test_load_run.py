@@ -101,18 +101,32 @@ def test_a_machine_that_slows_down_is_told_apart_and_still_a_miss(stage: Stage) 
     assert [sentence.split(",")[0] for sentence in found.missed] == ["Goodput under overload"]
 
 
-def test_goodput_that_falls_under_overload_is_a_miss(stage: Stage) -> None:
-    """Whoever works more slowly the more it is asked for keeps no peak, however late it is asked for again."""
-    toy = ToyService(slate_s=0.04)
+def _breaking(slate_s: float, broken_s: float, *, refuses_from: int) -> ToyService:
+    """A service that takes longer for each slate while five or more wait."""
+    toy = ToyService(slate_s=slate_s)
 
     def refuses(waiting: int) -> Answer | None:
-        toy.slate_s = 0.04 if waiting < 5 else 0.08
-        return REFUSAL if waiting >= 8 else None
+        toy.slate_s = slate_s if waiting < 5 else broken_s
+        return REFUSAL if waiting >= refuses_from else None
 
     toy.refuses = refuses
-    found = stage.run("overload", toy, seconds=8.0, peak=20.0)
+    return toy
+
+
+def test_goodput_that_falls_under_overload_is_a_miss(stage: Stage) -> None:
+    """Whoever works more slowly the more it is asked for keeps no peak, however late it is asked for again."""
+    found = stage.run("overload", _breaking(0.04, 0.08, refuses_from=8), seconds=8.0, peak=20.0)
     assert found.measures["goodput_in_turns"] < 0.8
     assert found.missed
+
+
+def test_goodput_that_fell_at_the_peak_already_is_seen_by_the_lower_steps(stage: Stage) -> None:
+    """A service that breaks down below the ramp's lucky peak keeps all of what it does there, and half of its best."""
+    found = stage.run("overload", _breaking(0.02, 0.07, refuses_from=6), seconds=16.0, peak=36.0)
+    by_leg = {leg.name: leg.figures.goodput for leg in found.legs}
+    assert by_leg["overload"] > 0.9 * by_leg["120% of the peak"]
+    assert by_leg["60% of the peak"] > 1.3 * by_leg["overload"]
+    assert found.measures["goodput_in_turns"] < 0.75
 
 
 def test_a_refusal_without_retry_after_is_wrong(stage: Stage) -> None:
