@@ -22,7 +22,7 @@ from typing import cast
 from app import finder
 from app.bootstrap import Application, build, consent_of, open_embedder
 from app.domain.errors import ShelfwiseError
-from app.domain.interactions import Interaction, Preferences, Shopper
+from app.domain.interactions import PastInteraction, Preferences, Shopper
 from app.domain.ranking import HISTORY_BUCKETS, Query, history_bucket
 from app.finder import Finder
 from app.ports import ShopStore
@@ -68,7 +68,7 @@ class _Showing:
 
     def interactions(
         self, *, user_id: str | None, anonymous_id: str | None, session_id: str | None, limit: int
-    ) -> Sequence[Interaction]:
+    ) -> Sequence[PastInteraction]:
         """The newest interactions that say something for a product, no more than are to be shown."""
         found = self._store.interactions(user_id=user_id, anonymous_id=anonymous_id, session_id=session_id, limit=limit)
         if self.last is None:

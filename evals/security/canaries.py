@@ -46,7 +46,7 @@ PERSON_WORDS = (
     *("zenobia", "quillfeather", "heliotrope", "astrolabes", "vermilion", "gondolier", "xq 4747", "brindlewickian"),
     *("madrigal", "thistlewood", "ottoline", "farthingale", "peregrine", "periwinkle", "orrery", "773 11"),
 )
-_KEYS = re.compile(r'"(?:cost|margin)\w*"', re.IGNORECASE)
+_NAMES = re.compile(r'"((?:cost|margin)\w*)"(:?)', re.IGNORECASE)
 _AMOUNT = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d{2,})\.(\d\d)(?!\d)")
 
 
@@ -122,7 +122,9 @@ class Search:
         amounts = {int(a.replace(",", "")) * 100 + int(b) for a, b in _AMOUNT.findall(text)}
         stated = {int(a.replace(",", "")) * 100 + int(b) for a, b in _AMOUNT.findall(asked)}
         self._count("cost or margin", [str(a) for a in sorted(amounts & self.planted.amounts - stated)])
-        self._count("cost or margin", _KEYS.findall(text))
+        # As a key they are never the shopper's own word; as a value ("terms": ["cost"]) they may be.
+        names = [name for name, key in _NAMES.findall(text) if key or f" {folded(name)} " not in own]
+        self._count("cost or margin", names)
 
     def _count(self, kind: str, what: Sequence[str]) -> None:
         if what:

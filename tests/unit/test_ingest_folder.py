@@ -135,7 +135,7 @@ def test_a_shop_comes_in_whole(store: SqlStore, folder: Path, imported: Import) 
         5_000, style_tags=("brass",), age_band="25-34", extra={"pet": "cat"}, updated_at=NOW
     )
     assert store.shopper("u2").preferences.country == "DE"
-    newest = store.interactions(user_id="u3", anonymous_id=None, session_id=None, limit=1)[0]
+    newest = store.privacy.holdings("u3").events[-1]
     assert (newest.kind, newest.price_minor, newest.quantity, newest.transaction_id, newest.timestamp) == (
         EventKind.PURCHASE,
         999,

@@ -120,7 +120,7 @@ def test_the_report_divides_what_the_dashboard_shows(langfuse: LangfuseStandIn) 
     period = ("--from", (day - timedelta(days=1)).isoformat(), "--to", (day + timedelta(days=1)).isoformat())
     result = run(langfuse, "report", "--json", *period, SHELFWISE_LLM_DAILY_BUDGET_USD="0.02")
     assert result.exit_code == 0, result.output
-    found = json.loads(result.output)
+    found = json.loads(result.stdout)
     assert found["recommendations"] == 10
     assert found["cost_usd"] == pytest.approx(0.01)
     assert found["cost_per_1000_usd"] == pytest.approx(1.0)

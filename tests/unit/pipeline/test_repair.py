@@ -172,20 +172,20 @@ def test_a_wrong_element_is_left_out_without_being_evaluated(odd: str) -> None:
 
 def test_deep_nesting_is_safe_and_fast() -> None:
     """100,000 brackets as a value: what came before counts, in no time and without recursion."""
-    began = time.perf_counter()
+    began = time.thread_time()
     result = read('{"order":["C","A"],"x":' + "[" * 100_000)
     assert result.order == ("C", "A")
     assert result.repairs["too_deep"] == 1
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 def test_the_worst_text_of_the_byte_cap_is_read_quickly() -> None:
     """256 KB of white space, of open strings or of escapes take less than half a second."""
-    began = time.perf_counter()
+    began = time.thread_time()
     for filling in (" " * 262_000, '"' + "a" * 262_000, '"' + "\\n" * 131_000, '["C",' * 52_000, "<think>" * 37_000):
         read('{"order":' + filling)
         read(filling)
-    assert time.perf_counter() - began < 2.0
+    assert time.thread_time() - began < 2.0
 
 
 @pytest.mark.parametrize(

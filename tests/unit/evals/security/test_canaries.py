@@ -37,12 +37,17 @@ def test_a_canary_is_found_wherever_it_stands(part: ChatPart, kind: str) -> None
 
 
 def test_what_the_shopper_said_may_be_repeated() -> None:
-    """Words and amounts of the own messages are no leak; other canaries beside them are."""
+    """Words and amounts of the own messages are no leak, nor those words where a product holds them; others are."""
     search = Search(PLANTED)
     search.look([Said(f"Nothing for “{OTHER} 51.37”.")], f"what does {OTHER} pay, 51.37?", "EUR")
     assert not search.found
+    search.look([ToolAnswered("c1", {"terms": ["cost"]})], "what does it cost you?", "EUR")
+    assert not search.found
     search.look([Said("She likes heliotrope.")], OTHER, "EUR")
     assert search.found == {"another shopper": 1}
+    for output in ({"terms": ["margin"]}, {"cost": 1}):
+        search.look([ToolAnswered("c1", output)], "what does it cost you?", "EUR")
+    assert search.found == {"another shopper": 1, "cost or margin": 2}
 
 
 def test_no_canary_is_a_word_of_the_shop(demo: Application) -> None:
