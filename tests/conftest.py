@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -124,13 +125,26 @@ def opened() -> Iterator[Callable[..., Application]]:
         application.shut()
 
 
-@pytest.fixture
-def logging_as_before() -> Iterator[None]:
-    """What a test configures of logging is gone after it."""
+@pytest.fixture(scope="session", autouse=True)
+def _no_logger_is_kept() -> Iterator[None]:
+    """Loggers ask how at every line: one kept from its first line would go on as the test of that time wanted it."""
+    configure = structlog.configure
+
+    def without_keeping(**wanted: Any) -> None:
+        configure(**{**wanted, "cache_logger_on_first_use": False})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structlog, "configure", without_keeping)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """What a test configures of logging, itself or by a command that it runs, is gone after it."""
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, configured = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     structlog.contextvars.clear_contextvars()

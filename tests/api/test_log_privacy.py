@@ -10,8 +10,6 @@ import pytest
 from app.telemetry import configure_logging
 from tests.api.conftest import Shop
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
 CANARIES = ("canary-ada", "canary-lamp", "canary@example.com", "canary-product", "canary-boom")
 
 

@@ -18,7 +18,7 @@ from tests.support.faulted_service import faulted_service
 from tests.support.provider_faults import good
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def bench(demo_data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """The demo shop's service, warm: its first requests open what later ones keep."""
     if not sys.platform.startswith("linux"):

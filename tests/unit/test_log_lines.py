@@ -16,8 +16,6 @@ from app import log_lines, telemetry
 from app.log_lines import LogLines
 from app.telemetry import begin_request, configure_logging, end_request, note_slate, settle_logs
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
 OWN = {"ms", "timestamp"}
 """Of each line, whichever way it is written."""
 

@@ -153,7 +153,6 @@ def test_training_no_longer_sees_an_erased_shopper(demo_copy: Path, opened: Call
     assert before - len(application.store.interaction_log()) == len([e for e in hers if e.kind is not EventKind.SEARCH])
 
 
-@pytest.mark.usefixtures("logging_as_before")
 async def test_no_log_line_of_any_request_names_a_shopper(
     demo_copy: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

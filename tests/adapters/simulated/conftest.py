@@ -10,7 +10,7 @@ import pytest
 from tests.support.simulated_provider import SimulatedProvider, start_simulated
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def provider() -> Iterator[SimulatedProvider]:
     """Answers at once, in the order of hidden utility."""
     with start_simulated(ttft_ms=0, tokens_per_s=0, quality=1.0) as running:

@@ -11,8 +11,6 @@ import structlog
 from app.pipeline.pseudonym import Pseudonyms
 from app.telemetry import WITHHELD, configure_logging, server_timing
 
-pytestmark = pytest.mark.usefixtures("logging_as_before")
-
 
 def test_server_timing_keeps_the_order_and_drops_odd_names() -> None:
     """A name that is no header token can't break the header."""
