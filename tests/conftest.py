@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +46,22 @@ def demo_settings(data_dir: Path, **changes: object) -> Settings:
 
 
 @pytest.fixture(scope="session")
-def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def demo_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DATA_DIR with the demo shop, its vectors, indexes and model. Read-only: copy it to change it.
+
+    Of this process alone: beside a database that another process opens and closes, files come and go under the hands
+    of who copies the folder. (A connection of one's own doesn't keep them: POSIX drops a process's locks on a file as
+    soon as the process closes that file anywhere, as copying does.)
 
     SHELFWISE_TEST_DEMO names one that `make demo` filled before (`var/demo`), which saves its training while one
     works on something else.
     """
-    folder = _demo_folder(tmp_path_factory)
-    # Whoever closes a database last removes two files beside it, from under the hands of who copies the folder.
-    with closing(sqlite3.connect(folder / "shop.db")) as held:
-        held.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        yield folder
+    made = os.environ.get("SHELFWISE_TEST_DEMO") or _demo_folder(tmp_path_factory)
+    return Path(shutil.copytree(made, tmp_path_factory.mktemp("demo") / "data"))
 
 
 def _demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if made_before := os.environ.get("SHELFWISE_TEST_DEMO"):
-        return Path(shutil.copytree(made_before, tmp_path_factory.mktemp("demo") / "data"))
+    """Where one of this run's processes made the demo shop. Nobody opens its database any more."""
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent  # of this run's processes: one of them makes it, the others wait

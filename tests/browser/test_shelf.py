@@ -143,17 +143,23 @@ def test_not_interested_is_written_at_the_latest_when_the_page_goes(stand_in: St
 def test_a_visitor_turns_personalisation_off(stand_in: StandIn, open_page: Open) -> None:
     """Every shelf asks again without ids, now and on the next page, no event is sent, and it can be turned on again."""
     stand_in.pages["/"] = page(SHELF + SHELF)
+    stand_in.stream.insert(0, ("wait", "answer"))
     opened = open_page()
+    opened.clock.install(time="2026-11-22T12:00:00")
+    opened.clock.pause_at("2026-11-22T12:00:01")  # nothing is on show for long enough to be told, however slow we are
+    stand_in.gate("answer").set()
     expect(opened.locator("[part=card]")).to_have_count(12)
     opened.get_by_role("button", name="Why this? Nordvik Orbit 1 ").first.click()
     opened.get_by_role("button", name="Turn personalisation off").click()
     expect(opened.get_by_text("Personalisation is off.")).to_be_visible()
     expect(opened.locator("[part=card]")).to_have_count(12)
+    opened.clock.run_for(5_000)
     opened.reload()
     expect(opened.locator("[part=card]")).to_have_count(12)
     later = [r.query for r in stand_in.await_sent("/api/recommendations/stream", 6)][2:]
     assert later == [{"limit": "6"}] * 4
     settled(opened, "told.filter((event) => event.type === 'shelf:view').length === 2")
+    opened.clock.run_for(5_000)
     opened.get_by_role("link", name="Orbit 1 ").first.click()
     assert stand_in.sent("/api/events") == []
     opened.goto(stand_in.address + "/")
